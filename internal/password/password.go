@@ -1,0 +1,170 @@
+// Package password hashes and checks passwords with argon2id (RFC 9106), a bounded number at once.
+package password
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+
+	"golang.org/x/crypto/argon2"
+	"golang.org/x/text/unicode/norm"
+)
+
+// Config is the cost of a hash and how many may run. Zero fields take the defaults in brackets.
+type Config struct {
+	MemoryKiB  uint32 // [19456]
+	Passes     uint32 // [2]
+	Threads    uint8  // [1]
+	Concurrent int    // hashes at once [the number of cores]
+	Queue      int    // waiting behind them; more get ErrBusy [64]
+}
+
+// ErrBusy says that too many passwords are being checked already. Worth trying again in a moment.
+var ErrBusy = errors.New("too many passwords are being checked at the moment")
+
+const (
+	saltBytes = 16
+	hashBytes = 32
+	// MaxBytes is the longest password that is hashed; longer ones are refused, never cut.
+	MaxBytes = 1024
+	// Bounds of what a stored hash may ask for, so that a planted one cannot exhaust the machine.
+	maxMemoryKiB = 1 << 20
+	maxPasses    = 64
+)
+
+// Hasher hashes and checks. It is safe for concurrent use.
+type Hasher struct {
+	config  Config
+	running chan struct{}
+	waiting chan struct{}
+	dummy   string
+}
+
+// New makes a Hasher, computing one hash.
+func New(c Config) (*Hasher, error) {
+	c = c.withDefaults()
+	if c.MemoryKiB < 8*uint32(c.Threads) || c.MemoryKiB > maxMemoryKiB || c.Passes > maxPasses {
+		return nil, fmt.Errorf("memory must be %d to %d KiB, passes 1 to %d", 8*uint32(c.Threads), maxMemoryKiB, maxPasses)
+	}
+	h := &Hasher{config: c, running: make(chan struct{}, c.Concurrent), waiting: make(chan struct{}, c.Concurrent+c.Queue)}
+	var err error
+	h.dummy, err = h.Hash(context.Background(), "nobody's password")
+	return h, err
+}
+
+func (c Config) withDefaults() Config {
+	defaults := Config{MemoryKiB: 19456, Passes: 2, Threads: 1, Concurrent: runtime.GOMAXPROCS(0), Queue: 64}
+	if c.MemoryKiB == 0 {
+		c.MemoryKiB = defaults.MemoryKiB
+	}
+	if c.Passes == 0 {
+		c.Passes = defaults.Passes
+	}
+	if c.Threads == 0 {
+		c.Threads = defaults.Threads
+	}
+	if c.Concurrent == 0 {
+		c.Concurrent = defaults.Concurrent
+	}
+	if c.Queue == 0 {
+		c.Queue = defaults.Queue
+	}
+	return c
+}
+
+// Hash returns the PHC text of a new hash: "$argon2id$v=19$m=…,t=…,p=…$salt$hash". The password is NFC-normalised first (NIST SP
+// 800-63B-4 section 3.1.1.2).
+func (h *Hasher) Hash(ctx context.Context, plain string) (string, error) {
+	if len(plain) > MaxBytes {
+		return "", fmt.Errorf("a password has at most %d bytes", MaxBytes)
+	}
+	salt := make([]byte, saltBytes)
+	rand.Read(salt) // never fails (crypto/rand)
+	p := parameters{memory: h.config.MemoryKiB, passes: h.config.Passes, threads: h.config.Threads, salt: salt}
+	sum, err := h.derive(ctx, p, plain)
+	if err != nil {
+		return "", err
+	}
+	p.sum = sum
+	return p.String(), nil
+}
+
+// Verify checks a password against a PHC text. An empty text stands for nobody: the answer is false and takes as long. rehash says
+// that the password was right and its hash has other costs than are configured now.
+func (h *Hasher) Verify(ctx context.Context, phc, plain string) (ok, rehash bool, err error) {
+	nobody := phc == "" || len(plain) > MaxBytes
+	if nobody {
+		phc = h.dummy
+	}
+	p, err := parse(phc)
+	if err != nil {
+		return false, false, err
+	}
+	sum, err := h.derive(ctx, p, plain[:min(len(plain), MaxBytes)])
+	if err != nil || nobody || subtle.ConstantTimeCompare(sum, p.sum) != 1 {
+		return false, false, err
+	}
+	current := p.memory == h.config.MemoryKiB && p.passes == h.config.Passes && p.threads == h.config.Threads
+	return true, !current, nil
+}
+
+// derive waits for its turn. Without a bound a burst of sign-ins would take all memory and processors.
+func (h *Hasher) derive(ctx context.Context, p parameters, plain string) ([]byte, error) {
+	select {
+	case h.waiting <- struct{}{}:
+		defer func() { <-h.waiting }()
+	default:
+		return nil, ErrBusy
+	}
+	select {
+	case h.running <- struct{}{}:
+		defer func() { <-h.running }()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%w: %w", ErrBusy, ctx.Err())
+	}
+	return argon2.IDKey([]byte(norm.NFC.String(plain)), p.salt, p.passes, p.memory, p.threads, hashBytes), nil
+}
+
+type parameters struct {
+	memory, passes uint32
+	threads        uint8
+	salt, sum      []byte
+}
+
+// String is the PHC form.
+func (p parameters) String() string {
+	encode := base64.RawStdEncoding.EncodeToString
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, p.memory, p.passes, p.threads, encode(p.salt), encode(p.sum))
+}
+
+var errFormat = errors.New("the stored password hash cannot be read")
+
+func parse(phc string) (parameters, error) {
+	var (
+		p       parameters
+		version int
+	)
+	parts := strings.Split(phc, "$")
+	if len(parts) != 6 || parts[0] != "" || parts[1] != "argon2id" {
+		return p, errFormat
+	}
+	if _, err := fmt.Sscanf(parts[2], "v=%d", &version); err != nil || version != argon2.Version {
+		return p, errFormat
+	}
+	if _, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &p.memory, &p.passes, &p.threads); err != nil {
+		return p, errFormat
+	}
+	var saltErr, sumErr error
+	p.salt, saltErr = base64.RawStdEncoding.DecodeString(parts[4])
+	p.sum, sumErr = base64.RawStdEncoding.DecodeString(parts[5])
+	if saltErr != nil || sumErr != nil || len(p.salt) < 8 || len(p.sum) != hashBytes ||
+		p.memory > maxMemoryKiB || p.passes == 0 || p.passes > maxPasses || p.threads == 0 {
+		return p, errFormat
+	}
+	return p, nil
+}

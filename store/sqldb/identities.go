@@ -1,0 +1,55 @@
+package sqldb
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"gatehouse/audit"
+	"gatehouse/internal/id"
+	"gatehouse/tenancy"
+)
+
+var (
+	identityInsert = plain(`INSERT INTO identities (connector, subject, user_id, created, last_login) VALUES ($1, $2, $3, $4, $5)`)
+	identityFind   = plain(`SELECT connector, subject, user_id, created, last_login FROM identities WHERE connector = $1 AND subject = $2`)
+	identityLogin  = plain(`UPDATE identities SET last_login = $3 WHERE connector = $1 AND subject = $2`)
+
+	auditInsert = plain(`INSERT INTO audit_events (id, at, actor, reason, organization_id, action, object, detail)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`)
+)
+
+// CreateIdentity implements tenancy.Identities.
+func (q *queries) CreateIdentity(ctx context.Context, i tenancy.Identity) error {
+	_, err := q.exec(ctx, identityInsert, string(i.Connector), i.Subject, string(i.User), micros(i.Created), micros(i.LastLogin))
+	return err
+}
+
+// Identity implements tenancy.Identities.
+func (q *queries) Identity(ctx context.Context, connector id.Connector, subject string) (tenancy.Identity, error) {
+	return one(ctx, q, q.read, func(row scanner) (tenancy.Identity, error) {
+		var (
+			i                  tenancy.Identity
+			created, lastLogin int64
+		)
+		err := row.Scan(&i.Connector, &i.Subject, &i.User, &created, &lastLogin)
+		i.Created, i.LastLogin = fromMicros(created), fromMicros(lastLogin)
+		return i, err
+	}, identityFind, string(connector), subject)
+}
+
+// RecordIdentityLogin implements tenancy.Identities.
+func (q *queries) RecordIdentityLogin(ctx context.Context, connector id.Connector, subject string, at time.Time) error {
+	return q.mustChange(ctx, identityLogin, string(connector), subject, micros(at))
+}
+
+// Record implements tenancy.Store.
+func (q *queries) Record(ctx context.Context, e audit.Event) error {
+	detail, err := json.Marshal(e.Detail)
+	if err != nil {
+		return fmt.Errorf("encode audit detail: %w", err)
+	}
+	_, err = q.exec(ctx, auditInsert, e.ID, micros(e.At), string(e.Actor), e.Reason, string(e.Organization), e.Action, e.Object, string(detail))
+	return err
+}
