@@ -1,0 +1,131 @@
+// Package tenancy holds users, organizations, memberships, groups and permissions.
+//
+// Directory is the one policy layer: every interface (sign-in, REST, admin site, command line) calls its methods, and each of them
+// authorizes, validates, writes and records in one transaction. Scope is the authority that it checks.
+package tenancy
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"gatehouse/audit"
+	"gatehouse/internal/id"
+	"gatehouse/internal/password"
+)
+
+// Directory is every operation on users and organizations. All fields are required.
+type Directory struct {
+	Store     Store
+	Passwords *password.Hasher
+	Now       func() time.Time
+}
+
+// Sentinels for what callers branch on.
+var (
+	// ErrForbidden: the actor sees the object but may not do this.
+	ErrForbidden = errors.New("not allowed")
+	// ErrBadCredentials: unknown name, wrong password, no password, or inactive account; nobody learns which.
+	ErrBadCredentials = errors.New("wrong name or password")
+	// ErrDisabled: the account is inactive.
+	ErrDisabled = errors.New("the account is disabled")
+	// ErrSetUpAlready: the installation has a superuser.
+	ErrSetUpAlready = errors.New("the installation has an administrator already")
+)
+
+// Permissions that the directory itself checks.
+const (
+	AddUser            Permission = "users.add_user"
+	ChangeUser         Permission = "users.change_user"
+	AddOrganization    Permission = "users.add_organization"
+	AddMembership      Permission = "users.add_organizationuser"
+	AddGroup           Permission = "users.add_group"
+	ChangeGroup        Permission = "users.change_group"
+	ViewOrganization   Permission = "users.view_organization"
+	ChangeOrganization Permission = "users.change_organization"
+	ChangeOwner        Permission = "users.change_organizationowner"
+	ViewGroup          Permission = "users.view_group"
+	DeleteUser         Permission = "users.delete_user"
+	ViewUser           Permission = "users.view_user"
+	ChangeMembership   Permission = "users.change_organizationuser"
+	DeleteMembership   Permission = "users.delete_organizationuser"
+	ViewMembership     Permission = "users.view_organizationuser"
+	ViewEmailAddress   Permission = "users.view_emailaddress"
+	ChangeEmailAddress Permission = "users.change_emailaddress"
+	DeleteEmailAddress Permission = "users.delete_emailaddress"
+	AddAPIKey          Permission = "users.add_apikey"
+	ChangeAPIKey       Permission = "users.change_apikey"
+	DeleteAPIKey       Permission = "users.delete_apikey"
+	ViewAPIKey         Permission = "users.view_apikey"
+)
+
+const defaultOrganization = "default"
+
+// event fills an audit event of this moment.
+func (d *Directory) event(scope Scope, action, object string, organization id.Organization) audit.Event {
+	return audit.Event{
+		ID: id.New[string](), At: d.now(), Actor: scope.Actor(), Reason: scope.Reason(),
+		Organization: organization, Action: action, Object: object,
+	}
+}
+
+func (d *Directory) now() time.Time { return d.Now().UTC() }
+
+// write runs work and records the event in one transaction.
+func (d *Directory) write(ctx context.Context, event audit.Event, work func(tx Store) error) error {
+	return d.Store.InTx(ctx, func(tx Store) error {
+		if err := work(tx); err != nil {
+			return err
+		}
+		return tx.Record(ctx, event)
+	})
+}
+
+// Scope loads the authority of a user. ErrDisabled for an inactive one, store.ErrNotFound for none.
+func (d *Directory) Scope(ctx context.Context, user id.User) (Scope, error) {
+	standing, err := d.Store.Standing(ctx, user)
+	if err != nil {
+		return Scope{}, err
+	}
+	if !standing.User.Active {
+		return Scope{}, ErrDisabled
+	}
+	return newScope(standing), nil
+}
+
+// Standing loads a user with everything that decides what he may do. The user himself may, and the program.
+func (d *Directory) Standing(ctx context.Context, scope Scope, user id.User) (Standing, error) {
+	if !scope.Everywhere() && scope.Actor() != user {
+		return Standing{}, ErrForbidden
+	}
+	return d.Store.Standing(ctx, user)
+}
+
+// Bootstrap makes what every installation starts with: the organization "default" and the groups Administrator and Operator. What
+// is there already is left alone, however it was changed. Safe on many nodes at once.
+func (d *Directory) Bootstrap(ctx context.Context, scope Scope) error {
+	_, err := d.EnsureOrganization(ctx, scope, Organization{Name: defaultOrganization, Slug: defaultOrganization})
+	if err != nil {
+		return err
+	}
+	for _, group := range DefaultGroups() {
+		if _, err := d.CreateGroup(ctx, scope, group); err != nil && !isConflict(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+// DefaultGroups are the groups of a new installation, with the permissions that the described system documents.
+func DefaultGroups() []Group {
+	return []Group{
+		{Name: "Operator", Permissions: []Permission{ViewOrganization}},
+		{Name: "Administrator", Permissions: []Permission{
+			AddUser, ChangeUser, DeleteUser, ViewUser,
+			AddMembership, ChangeMembership, DeleteMembership, ViewMembership,
+			ViewGroup, ChangeOrganization, ChangeOwner,
+			ViewEmailAddress, ChangeEmailAddress, DeleteEmailAddress,
+			AddAPIKey, ChangeAPIKey, DeleteAPIKey, ViewAPIKey,
+		}},
+	}
+}

@@ -1,0 +1,204 @@
+package tenancy
+
+import (
+	"context"
+	"errors"
+
+	"gatehouse/internal/id"
+	"gatehouse/internal/password"
+	"gatehouse/store"
+)
+
+// NewUser is an account to be created.
+type NewUser struct {
+	Username      string
+	Email         string // may be empty
+	EmailVerified bool
+	FirstName     string
+	LastName      string
+	Language      string
+	Password      string // empty: no local password
+	Staff         bool
+	Superuser     bool
+}
+
+var takenUser = map[string]string{
+	"username": "This name is taken, as a username or an e-mail address.",
+	"email":    "This address is taken, as an e-mail address or a username.",
+}
+
+// CreateUser makes an account. It needs users.add_user; staff and superuser flags only a superuser gives. *Invalid names what is wrong.
+// The account belongs to no organization yet.
+func (d *Directory) CreateUser(ctx context.Context, scope Scope, n NewUser) (User, error) {
+	if !scope.Has(AddUser) || ((n.Staff || n.Superuser) && !scope.Everywhere()) {
+		return User{}, ErrForbidden
+	}
+	user, err := d.newUser(ctx, n)
+	if err != nil {
+		return User{}, err
+	}
+	err = d.write(ctx, d.event(scope, "user.created", string(user.ID), ""), func(tx Store) error { return tx.CreateUser(ctx, user) })
+	return user, taken(err, takenUser)
+}
+
+// CreateFirstSuperuser makes the first administrator of an installation. It asks for no authority: whoever sets the installation
+// up has it. ErrSetUpAlready once any superuser exists; of many concurrent calls one succeeds.
+func (d *Directory) CreateFirstSuperuser(ctx context.Context, n NewUser) (User, error) {
+	n.Staff, n.Superuser = true, true
+	if n.Password == "" {
+		return User{}, &Invalid{Fields: map[string][]string{"password": {"Choose a password."}}}
+	}
+	user, err := d.newUser(ctx, n)
+	if err != nil {
+		return User{}, err
+	}
+	err = d.write(ctx, d.event(System("set-up"), "user.created", string(user.ID), ""), func(tx Store) error {
+		return tx.CreateFirstSuperuser(ctx, user)
+	})
+	var conflict *store.Conflict
+	if errors.As(err, &conflict) && conflict.Field == "superuser" {
+		return User{}, ErrSetUpAlready
+	}
+	return user, taken(err, takenUser)
+}
+
+// NeedsSetup reports whether the installation has no superuser yet.
+func (d *Directory) NeedsSetup(ctx context.Context) (bool, error) {
+	has, err := d.Store.HasSuperuser(ctx)
+	return !has, err
+}
+
+func (d *Directory) newUser(ctx context.Context, n NewUser) (User, error) {
+	found := problems{}
+	found.username(n.Username)
+	found.email(n.Email)
+	found.line("first_name", n.FirstName, maxName)
+	found.line("last_name", n.LastName, maxName)
+	found.line("language", n.Language, 35)
+	if n.Password != "" {
+		found.password(n.Password, n.Username, n.Email, n.FirstName, n.LastName)
+	}
+	if err := found.err(); err != nil {
+		return User{}, err
+	}
+	user := User{
+		ID: id.New[id.User](), Username: n.Username, Email: n.Email, EmailVerified: n.EmailVerified && n.Email != "",
+		FirstName: n.FirstName, LastName: n.LastName, Language: n.Language, Active: true, Staff: n.Staff, Superuser: n.Superuser,
+		Created: d.now(), Modified: d.now(),
+	}
+	if n.Password == "" {
+		return user, nil
+	}
+	var err error
+	user.PasswordHash, err = d.Passwords.Hash(ctx, n.Password)
+	return user, err
+}
+
+// Authenticate finds the active user with this username or e-mail address and password. Every refusal is ErrBadCredentials and takes
+// as long as a success; password.ErrBusy passes through. A hash of outdated cost is replaced.
+func (d *Directory) Authenticate(ctx context.Context, identifier, plain string) (User, error) {
+	user, err := d.byIdentifier(ctx, identifier)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return User{}, err
+	}
+	ok, rehash, err := d.Passwords.Verify(ctx, user.PasswordHash, plain)
+	if err != nil {
+		return User{}, err
+	}
+	if !ok || !user.Active {
+		return User{}, ErrBadCredentials
+	}
+	if rehash {
+		return user, d.rehash(ctx, user, plain)
+	}
+	return user, nil
+}
+
+func (d *Directory) byIdentifier(ctx context.Context, identifier string) (User, error) {
+	normal, err := Normalise(identifier)
+	if err != nil {
+		return User{}, store.ErrNotFound
+	}
+	return d.Store.UserByIdentifier(ctx, normal)
+}
+
+// rehash loses to a password change at the same time, and gives way when the machine is busy.
+func (d *Directory) rehash(ctx context.Context, user User, plain string) error {
+	hash, err := d.Passwords.Hash(ctx, plain)
+	if errors.Is(err, password.ErrBusy) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	err = d.Store.SetPasswordHash(ctx, user.ID, user.PasswordHash, hash, d.now())
+	if errors.Is(err, store.ErrStale) {
+		return nil
+	}
+	return err
+}
+
+// SetPassword gives an account a new local password. The user himself may, a superuser, and a manager with users.change_user of
+// every organization that the user is in; never of a superuser, of staff or of an owner.
+func (d *Directory) SetPassword(ctx context.Context, scope Scope, user id.User, plain string) error {
+	target, err := d.accountFor(ctx, scope, user)
+	if err != nil {
+		return err
+	}
+	found := problems{}
+	found.password(plain, target.Username, target.Email, target.FirstName, target.LastName)
+	if err := found.err(); err != nil {
+		return err
+	}
+	hash, err := d.Passwords.Hash(ctx, plain)
+	if err != nil {
+		return err
+	}
+	return d.write(ctx, d.event(scope, "user.password_changed", string(user), ""), func(tx Store) error {
+		return tx.SetPasswordHash(ctx, user, "", hash, d.now())
+	})
+}
+
+// accountFor loads a user whose account itself the scope may act on. A user out of sight is store.ErrNotFound.
+func (d *Directory) accountFor(ctx context.Context, scope Scope, user id.User) (User, error) {
+	target, err := d.Store.User(ctx, user)
+	if err != nil || scope.Everywhere() || scope.Actor() == user {
+		return target, err
+	}
+	memberships, err := d.Store.Memberships(ctx, System("authorization"), user)
+	if err != nil {
+		return User{}, err
+	}
+	visible, all := false, true
+	for _, membership := range memberships {
+		covered := scope.Covers(membership.Organization)
+		visible, all = visible || covered, all && covered && membership.Role != Owner
+	}
+	if !visible || target.Superuser {
+		return User{}, store.ErrNotFound
+	}
+	if !all || target.Staff || !scope.Has(ChangeUser) {
+		return User{}, ErrForbidden
+	}
+	return target, nil
+}
+
+// UserByEmail finds the account with this address, verified or not.
+func (d *Directory) UserByEmail(ctx context.Context, scope Scope, email string) (User, error) {
+	if !scope.Everywhere() {
+		return User{}, ErrForbidden
+	}
+	user, err := d.byIdentifier(ctx, email)
+	if err != nil {
+		return User{}, err
+	}
+	if normal, _ := Normalise(user.Email); user.Email == "" || !sameIdentifier(normal, email) {
+		return User{}, store.ErrNotFound // a username that looks like the address
+	}
+	return user, nil
+}
+
+func sameIdentifier(normal, other string) bool {
+	normalOther, err := Normalise(other)
+	return err == nil && normal == normalOther
+}
