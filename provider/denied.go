@@ -1,0 +1,37 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"gatehouse/internal/id"
+	"gatehouse/session"
+	"gatehouse/store"
+)
+
+// Revoked access tokens cannot be taken back, but the endpoints of the provider refuse them until they expire.
+
+func deniedSession(sid id.Session) session.Key {
+	return session.Key{Kind: session.KindDenied, ID: "sid:" + string(sid)}
+}
+
+func deniedGrant(grant id.Grant) session.Key {
+	return session.Key{Kind: session.KindDenied, ID: "grant:" + string(grant)}
+}
+
+func deniedToken(jti string) session.Key {
+	return session.Key{Kind: session.KindDenied, ID: "jti:" + jti}
+}
+
+const clockSkew = time.Minute // between nodes
+
+// deny keeps a key on the list until every access token issued so far has expired, and codes too.
+func (p *Provider) deny(ctx context.Context, key session.Key) error {
+	until := p.now().Add(p.Lifetimes.Access + p.Lifetimes.Code + clockSkew)
+	err := p.Ephemeral.Create(ctx, key, session.Entry{Expires: until})
+	if errors.Is(err, store.ErrConflict) {
+		return nil
+	}
+	return err
+}

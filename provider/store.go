@@ -1,0 +1,129 @@
+package provider
+
+import (
+	"context"
+	"time"
+
+	"gatehouse/internal/id"
+)
+
+// Client is a registered OAuth 2.0 client (RFC 6749 section 2).
+type Client struct {
+	ID           id.Client
+	Name         string
+	Organization id.Organization // whose client it is; empty: shared
+	Public       bool            // has no secret
+	SecretHash   string          // secret.Hash of a generated secret; never empty for a confidential client
+	RedirectURIs []string        // compared exactly; loopback addresses may differ in port (RFC 8252 section 7.3)
+	PostLogout   []string        // post_logout_redirect_uris
+	GrantTypes   []string        // of authorization_code, refresh_token, client_credentials
+	Scopes       []string        // that it may ask for
+	Audience     []string        // "aud" of its access tokens beside the client itself
+	IDTokenAlg   string          // RS256 (default), ES256
+	Enabled      bool
+	Created      time.Time
+	Modified     time.Time
+}
+
+// Grant is one authorization of a client by a user in a session: a refresh-token family. Tokens rotate within the one row.
+type Grant struct {
+	ID           id.Grant
+	Client       id.Client
+	User         id.User
+	Organization id.Organization // empty only for a user without one at a shared client
+	Session      id.Session
+	Scopes       []string
+	AuthTime     time.Time
+	ACR          string
+	AMR          []string
+	Nonce        string
+	Generation   int64     // of the current refresh token, from 1
+	TokenHash    string    // secret.Hash of the current refresh token
+	Successor    []byte    // the current refresh token, sealed under its predecessor; nil in generation 1
+	Rotated      time.Time // when the current generation was made
+	Created      time.Time
+	Expires      time.Time // absolute end
+	Revoked      time.Time // zero: not revoked
+}
+
+// Rotation is the change of a grant at one refresh.
+type Rotation struct {
+	Grant     id.Grant
+	From      int64  // generation that the presented token has
+	FromHash  string // its hash
+	TokenHash string // of the new token
+	Successor []byte
+	At        time.Time
+	IdleSince time.Time // a grant last rotated before this moment has idled out
+}
+
+// SigningKey is one key of the provider. At any time at most one per algorithm is current.
+type SigningKey struct {
+	ID        string // kid: RFC 7638 thumbprint
+	Algorithm string // ES256, RS256
+	State     KeyState
+	Private   []byte // PKCS #8, sealed for ("signing_keys", "private", ID)
+	Created   time.Time
+	Retires   time.Time // when nothing signed by it may still verify; zero while next or current
+}
+
+// KeyState is a step in the life of a signing key.
+type KeyState string
+
+// The states, in order. Published in the JWKS: all three, until Retires.
+const (
+	KeyNext    KeyState = "next"
+	KeyCurrent KeyState = "current"
+	KeyRetired KeyState = "retired"
+)
+
+// Store keeps clients, grants and signing keys. store/sqldb implements it; store/storetest checks these sentences. Errors are those
+// of package store.
+type Store interface {
+	Clients
+	Grants
+	SigningKeys
+}
+
+// Clients are the registered clients.
+type Clients interface {
+	// Client finds by id, enabled or not.
+	Client(ctx context.Context, client id.Client) (Client, error)
+	// SaveClient creates or replaces a client and counts ClientsVersion up.
+	SaveClient(ctx context.Context, client Client) error
+	// ClientsVersion changes whenever any client does; caches compare it.
+	ClientsVersion(ctx context.Context) (int64, error)
+}
+
+// Grants are refresh-token families: one row each, however often their tokens rotate.
+type Grants interface {
+	// CreateGrant writes a grant. store.ErrConflict if the id is there, which includes the tombstone of RevokeGrant: a grant
+	// revoked before it was written stays revoked.
+	CreateGrant(ctx context.Context, grant Grant) error
+	// Grant finds by id, revoked or not.
+	Grant(ctx context.Context, grant id.Grant) (Grant, error)
+	// RotateGrant moves the grant to generation From+1 in one conditional statement: only if its generation is From, its hash
+	// FromHash, it is not revoked, not past its absolute end at At, and was rotated after IdleSince. Else store.ErrStale. Of many
+	// concurrent calls with one From exactly one succeeds.
+	RotateGrant(ctx context.Context, rotation Rotation) error
+	// RevokeGrant revokes a grant, for good, keeping the first time. If no row is there it leaves a tombstone until keep, so that a
+	// CreateGrant or RotateGrant in flight fails.
+	RevokeGrant(ctx context.Context, grant id.Grant, at, keep time.Time) error
+	// RevokeSessionGrants revokes every grant of a session and returns their ids.
+	RevokeSessionGrants(ctx context.Context, session id.Session, at time.Time) ([]id.Grant, error)
+	// DeleteExpiredGrants removes at most limit grants whose absolute end is before the given time and returns how many.
+	DeleteExpiredGrants(ctx context.Context, before time.Time, limit int) (int, error)
+}
+
+// SigningKeys are the provider's keys.
+type SigningKeys interface {
+	// SigningKeys lists all, oldest first.
+	SigningKeys(ctx context.Context) ([]SigningKey, error)
+	// CreateSigningKey writes a key; store.ErrConflict if its state is next or current and its algorithm has one in that state.
+	CreateSigningKey(ctx context.Context, key SigningKey) error
+	// PromoteSigningKey makes the next key of an algorithm current and the current one retired until retires, in one
+	// transaction. store.ErrStale if next is not the given key any more.
+	PromoteSigningKey(ctx context.Context, next string, retires time.Time) error
+	// DeleteSigningKeys removes retired keys with Retires before the given time.
+	DeleteSigningKeys(ctx context.Context, before time.Time) (int, error)
+}
