@@ -1,0 +1,204 @@
+// Package config reads the one YAML file that describes an installation.
+//
+// Reading is strict: unknown keys, wrong types, duplicate keys and bad values are all reported at once, each with line, column and,
+// for a misspelt key, a suggestion. Source lines are never printed, because they may hold secrets. A secret is a text, {env: NAME}
+// or {file: path}; nothing else is expanded.
+package config
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"time"
+
+	"gatehouse/internal/seal"
+	"gatehouse/internal/secret"
+)
+
+// Config is an installation. Default gives the value of every key that a file leaves out.
+type Config struct {
+	Issuer         string         `yaml:"issuer"`          // public base URL, no trailing slash; https except on loopback
+	Listen         string         `yaml:"listen"`          // host:port
+	DataDir        string         `yaml:"data_dir"`        // for the SQLite file and the generated key
+	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"` // whose X-Forwarded-For is believed
+	Database       Database       `yaml:"database"`
+	Sessions       Sessions       `yaml:"sessions"`
+	EncryptionKeys []secret.Text  `yaml:"encryption_keys"` // newest first; empty: a key file in DataDir
+	Tokens         Tokens         `yaml:"tokens"`
+	Passwords      Passwords      `yaml:"passwords"`
+	Factors        Factors        `yaml:"factors"`
+	Outgoing       Outgoing       `yaml:"outgoing"`
+	Log            Log            `yaml:"log"`
+	Organizations  []Organization `yaml:"organizations"`
+	Clients        []Client       `yaml:"clients"`
+	Connectors     []Connector    `yaml:"connectors"`
+
+	positions map[string]position
+}
+
+// Database is where everything durable lives.
+type Database struct {
+	URL secret.Text `yaml:"url"` // sqlite:… or postgres://…; empty: gatehouse.db in DataDir
+}
+
+// Where sessions live.
+const (
+	SessionsInDatabase = "database"
+	SessionsInRedis    = "redis"
+)
+
+// Sessions are the signed-in browsers and other short-lived state.
+type Sessions struct {
+	Store    string   `yaml:"store"` // database or redis
+	Redis    Redis    `yaml:"redis"`
+	Idle     Duration `yaml:"idle"`
+	Absolute Duration `yaml:"absolute"`
+}
+
+// Redis is a server for sessions.
+type Redis struct {
+	URL secret.Text `yaml:"url"`
+}
+
+// Tokens are lifetimes.
+type Tokens struct {
+	Code            Duration `yaml:"code"`
+	Access          Duration `yaml:"access"`
+	ID              Duration `yaml:"id"`
+	RefreshIdle     Duration `yaml:"refresh_idle"`
+	RefreshAbsolute Duration `yaml:"refresh_absolute"`
+	RefreshGrace    Duration `yaml:"refresh_grace"`
+}
+
+// Passwords are the costs of argon2id; zero means the built-in value.
+type Passwords struct {
+	MemoryKiB  uint32 `yaml:"memory_kib"`
+	Passes     uint32 `yaml:"passes"`
+	Threads    uint8  `yaml:"threads"`
+	Concurrent int    `yaml:"concurrent"`
+	Queue      int    `yaml:"queue"`
+}
+
+// Factors are about second factors.
+type Factors struct {
+	IssuerName string `yaml:"issuer_name"` // shown in authenticator apps
+}
+
+// Outgoing limits requests to upstreams.
+type Outgoing struct {
+	Timeout      Duration       `yaml:"timeout"`
+	AllowPrivate []netip.Prefix `yaml:"allow_private"`
+}
+
+// Log is the structured log on standard error.
+type Log struct {
+	Level  string `yaml:"level"`  // debug, info, warn, error
+	Format string `yaml:"format"` // json, text
+}
+
+// Organization is made at start if there is none with its slug; an existing one is left as it is.
+type Organization struct {
+	Slug    string `yaml:"slug"`
+	Name    string `yaml:"name"`
+	Factors string `yaml:"factors"` // optional or required
+}
+
+// Client is an OAuth 2.0 client; at each start the stored one becomes what the file says.
+type Client struct {
+	ID                     string      `yaml:"id"`
+	Name                   string      `yaml:"name"`
+	Organization           string      `yaml:"organization"` // slug; empty: shared
+	Public                 bool        `yaml:"public"`
+	Secret                 secret.Text `yaml:"secret"`
+	RedirectURIs           []string    `yaml:"redirect_uris"`
+	PostLogoutRedirectURIs []string    `yaml:"post_logout_redirect_uris"`
+	GrantTypes             []string    `yaml:"grant_types"`
+	Scopes                 []string    `yaml:"scopes"`
+	Audience               []string    `yaml:"audience"`
+	IDTokenAlg             string      `yaml:"id_token_signed_response_alg"`
+	Enabled                *bool       `yaml:"enabled"`
+}
+
+// Connector is an upstream identity provider. Its settings belong to its kind.
+type Connector struct {
+	ID                   string   `yaml:"id"`
+	Kind                 string   `yaml:"kind"`
+	Name                 string   `yaml:"name"`
+	Organization         string   `yaml:"organization"` // slug; empty: shared
+	Enabled              *bool    `yaml:"enabled"`
+	Provisioning         string   `yaml:"provisioning"`
+	JoinOrganization     string   `yaml:"join_organization"`
+	AllowedDomains       []string `yaml:"allowed_domains"`
+	AuthoritativeDomains []string `yaml:"authoritative_domains"`
+	Settings             Settings `yaml:"settings"`
+}
+
+// Default is the configuration of a program that is given none.
+func Default() *Config {
+	return &Config{
+		Issuer: "http://127.0.0.1:8080", Listen: "127.0.0.1:8080", DataDir: "data",
+		Sessions: Sessions{Store: SessionsInDatabase, Idle: Duration(8 * time.Hour), Absolute: Duration(24 * time.Hour)},
+		Tokens: Tokens{
+			Code: Duration(time.Minute), Access: Duration(10 * time.Minute), ID: Duration(10 * time.Minute),
+			RefreshIdle: Duration(14 * 24 * time.Hour), RefreshAbsolute: Duration(90 * 24 * time.Hour), RefreshGrace: Duration(30 * time.Second),
+		},
+		Factors:  Factors{IssuerName: "Gatehouse"},
+		Outgoing: Outgoing{Timeout: Duration(10 * time.Second)},
+		Log:      Log{Level: "info", Format: "text"},
+	}
+}
+
+// DatabaseURL is the configured one, or the SQLite file in DataDir.
+func (c *Config) DatabaseURL() secret.Text {
+	if !c.Database.URL.Empty() {
+		return c.Database.URL
+	}
+	return secret.New("sqlite:" + filepath.Join(c.DataDir, "gatehouse.db"))
+}
+
+const keyFile = "encryption.key"
+
+// Keys opens the encryption keys. Where none are configured, a key is made in DataDir, readable by its owner only; losing it
+// loses every sealed secret, and signs everybody out.
+func (c *Config) Keys() (*seal.Keys, error) {
+	if len(c.EncryptionKeys) > 0 {
+		return seal.NewKeys(c.EncryptionKeys...)
+	}
+	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
+		return nil, fmt.Errorf("make data directory: %w", err)
+	}
+	path := filepath.Join(c.DataDir, keyFile)
+	if err := makeKeyFile(path); err != nil {
+		return nil, fmt.Errorf("make encryption key: %w", err)
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read encryption key: %w", err)
+	}
+	keys, err := seal.NewKeys(secret.New(trimNewline(string(raw))))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	return keys, nil
+}
+
+// makeKeyFile writes a fresh key unless there is one. A crash leaves no half a key: the file appears whole, by a link that fails if
+// another process was first.
+func makeKeyFile(path string) error {
+	if _, err := os.Stat(path); err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	temporary := path + "." + rand.Text()
+	defer os.Remove(temporary)
+	if err := os.WriteFile(temporary, []byte(seal.NewMaster().Reveal()+"\n"), 0o600); err != nil {
+		return err
+	}
+	if err := os.Link(temporary, path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,87 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"reflect"
+	"strings"
+
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+)
+
+const maxFile = 1 << 20
+
+// Load reads and validates a file. The error is Problems unless the file cannot be read at all.
+func Load(path string) (*Config, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	raw, err := io.ReadAll(io.LimitReader(file, maxFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	return Parse(raw, systemLookup())
+}
+
+// Parse reads and validates the text of a file. The error is Problems.
+func Parse(raw []byte, lookup Lookup) (*Config, error) {
+	if len(raw) > maxFile {
+		return nil, Problems{{Line: 1, Column: 1, Message: "a configuration has at most 1 MiB"}}
+	}
+	c := Default()
+	d := &decoder{positions: map[string]position{}, lookup: lookup}
+	file, err := parser.ParseBytes(raw, 0)
+	if err != nil {
+		return nil, Problems{syntaxProblem(err)}
+	}
+	var documents int
+	for _, document := range file.Docs {
+		if document.Body == nil {
+			continue
+		}
+		if documents++; documents > 1 {
+			d.problem(document.Body, "", "a configuration is a single document")
+			break
+		}
+		d.decode(document.Body, reflect.ValueOf(c).Elem(), "")
+	}
+	v := &validator{decoder: d}
+	v.validate(c)
+	c.positions = d.positions
+	if err := d.problems.err(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// ProblemAt makes a problem of a value that only its user could judge.
+func (c *Config) ProblemAt(path, message string) Problem {
+	p, known := c.positions[path]
+	if !known {
+		p = position{1, 1}
+	}
+	return Problem{Line: p.line, Column: p.column, Path: path, Message: message}
+}
+
+// syntaxProblem keeps position and kind of a syntax error and drops the source that the library would quote.
+func syntaxProblem(err error) Problem {
+	problem := Problem{Line: 1, Column: 1, Message: "this is not YAML"}
+	var placed interface {
+		GetToken() *token.Token
+		GetMessage() string
+	}
+	if errors.As(err, &placed) {
+		if tk := placed.GetToken(); tk != nil && tk.Position != nil {
+			problem.Line, problem.Column = tk.Position.Line, tk.Position.Column
+		}
+		if message, _, _ := strings.Cut(placed.GetMessage(), ":"); message != "" {
+			problem.Message += ": " + message
+		}
+	}
+	return problem
+}

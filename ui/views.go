@@ -1,0 +1,161 @@
+package ui
+
+import (
+	"fmt"
+	"html/template"
+	"strings"
+)
+
+// AlertKind is how urgent an Alert is.
+type AlertKind string
+
+// The kinds of alert.
+const (
+	AlertError AlertKind = "error"
+	AlertInfo  AlertKind = "info"
+)
+
+// Alert is said at the top of a page.
+type Alert struct {
+	Kind  AlertKind
+	Title string
+	Text  string
+}
+
+// ConnectorChoice is one way to sign in elsewhere.
+type ConnectorChoice struct {
+	Name  string
+	Value string // posted as "connector"
+}
+
+// SignIn asks for username and password, or the choice of a connector. Forms post "flow" back.
+type SignIn struct {
+	Action          string // of the password form; posts "identifier", "password"
+	ConnectorAction string // of the connector buttons
+	Flow            string
+	Identifier      string // filled in already
+	PasswordEnabled bool
+	Connectors      []ConnectorChoice
+	ClientName      string // what to go on to; empty: nothing
+	Alert           *Alert
+}
+
+func (SignIn) page() (string, string) { return "signin", "Sign in" }
+
+// FactorPrompt asks for a code of the authenticator app, posted as "code".
+type FactorPrompt struct {
+	Action     string
+	Flow       string
+	Account    string
+	ClientName string
+	Alert      *Alert
+}
+
+func (FactorPrompt) page() (string, string) { return "factor_prompt", "Enter your code" }
+
+// QRCode is rows of modules; true is dark.
+type QRCode [][]bool
+
+const quietZone = 4
+
+// Path draws the dark modules as an SVG path, one unit a module, with the quiet zone around.
+func (q QRCode) Path() string {
+	var b strings.Builder
+	for y, row := range q {
+		for x := 0; x < len(row); x++ {
+			start := x
+			for x < len(row) && row[x] {
+				x++
+			}
+			if x > start {
+				fmt.Fprintf(&b, "M%d %dh%dv1h-%dz", start+quietZone, y+quietZone, x-start, x-start)
+			}
+		}
+	}
+	return b.String()
+}
+
+// Size is the width and height in modules.
+func (q QRCode) Size() int { return len(q) + 2*quietZone }
+
+// FactorEnrol offers a new authenticator app and asks for its first code, posted as "code".
+type FactorEnrol struct {
+	Action           string
+	Flow             string
+	QR               QRCode
+	Secret           string // base32
+	URI              string // otpauth://
+	Account          string
+	OrganizationName string // which demands it; may be empty
+	ClientName       string
+	Alert            *Alert
+}
+
+func (FactorEnrol) page() (string, string) { return "factor_enrol", "Set up two-step sign-in" }
+
+// AppLink is the address that opens an authenticator app on this device. Its scheme is checked here, because html/template lets
+// only web addresses through.
+func (f FactorEnrol) AppLink() template.URL {
+	if !strings.HasPrefix(f.URI, "otpauth://totp/") {
+		return ""
+	}
+	return template.URL(f.URI) //nolint:gosec // the scheme is checked above, and the value is ours
+}
+
+// OrganizationChoice is one organization of the person.
+type OrganizationChoice struct {
+	Value string // posted as "organization"
+	Name  string
+	Slug  string
+	Role  string
+}
+
+// Organizations asks which organization the sign-in is for.
+type Organizations struct {
+	Action        string
+	Flow          string
+	ClientName    string
+	Organizations []OrganizationChoice
+}
+
+func (Organizations) page() (string, string) { return "organizations", "Choose an organization" }
+
+// Home says who is signed in.
+type Home struct {
+	Name          string
+	Username      string
+	Email         string
+	SignOutAction string
+	FactorCount   int
+	Organizations []OrganizationChoice
+}
+
+func (Home) page() (string, string) { return "home", "Signed in" }
+
+// SignedOut says that the session has ended.
+type SignedOut struct{ SignInURL string }
+
+func (SignedOut) page() (string, string) { return "signed_out", "Signed out" }
+
+// Setup creates the first administrator; posts "token", "username", "email", "password".
+type Setup struct {
+	Action      string
+	Token       string
+	Username    string
+	Email       string
+	FieldErrors map[string][]string
+}
+
+func (Setup) page() (string, string) { return "setup", "Create the first administrator" }
+
+// Error says what went wrong, and what to do.
+type Error struct {
+	Status    int
+	Title     string
+	Text      string
+	Reference string // under which the log has the cause
+	LinkURL   string // a way on, may be empty
+	LinkText  string
+}
+
+func (e Error) page() (string, string) { return "error", e.Title }
