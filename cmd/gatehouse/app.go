@@ -1,0 +1,208 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"gatehouse/config"
+	"gatehouse/connectors"
+	"gatehouse/internal/password"
+	"gatehouse/internal/seal"
+	"gatehouse/internal/web"
+	"gatehouse/login"
+	"gatehouse/mfa"
+	"gatehouse/provider"
+	"gatehouse/session"
+	"gatehouse/store/redisdb"
+	"gatehouse/store/sqldb"
+	"gatehouse/tenancy"
+	"gatehouse/ui"
+)
+
+// app is one assembled Gatehouse. The order of its fields is the order in which they are built.
+type app struct {
+	config    *config.Config
+	logger    *slog.Logger
+	keys      *seal.Keys
+	db        *sqldb.DB
+	redis     *redisdb.DB // nil where sessions live in the database
+	ephemeral session.Store
+	directory *tenancy.Directory
+	provider  *provider.Provider
+	login     *login.Handler
+	handler   http.Handler
+}
+
+// openStores opens the database and what every command needs, at the current schema.
+func openStores(ctx context.Context, c *config.Config, logger *slog.Logger) (*app, error) {
+	a := &app{config: c, logger: logger}
+	keys, err := c.Keys()
+	if err != nil {
+		return nil, err
+	}
+	a.keys = keys
+	hasher, err := password.New(password.Config(c.Passwords))
+	if err != nil {
+		return nil, fmt.Errorf("configure passwords: %w", err)
+	}
+	a.db, err = sqldb.Open(ctx, sqldb.Options{URL: c.DatabaseURL(), Now: time.Now, Logger: logger})
+	if err != nil {
+		return nil, err
+	}
+	if err := a.db.Migrate(ctx); err != nil {
+		a.close()
+		return nil, err
+	}
+	a.directory = &tenancy.Directory{Store: a.db, Passwords: hasher, Now: time.Now}
+	return a, nil
+}
+
+// openApp assembles everything that serve needs.
+func openApp(ctx context.Context, c *config.Config, logger *slog.Logger) (*app, error) {
+	a, err := openStores(ctx, c, logger)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.assemble(ctx); err != nil {
+		a.close()
+		return nil, err
+	}
+	return a, nil
+}
+
+func (a *app) assemble(ctx context.Context) error {
+	if err := a.openEphemeral(ctx); err != nil {
+		return err
+	}
+	if err := a.directory.Bootstrap(ctx, tenancy.System("start")); err != nil {
+		return fmt.Errorf("prepare the installation: %w", err)
+	}
+	if err := a.declare(ctx); err != nil {
+		return err
+	}
+	opened, err := openConnectors(a.config, a.logger, a.organizationBySlug(ctx))
+	if err != nil {
+		return err
+	}
+	a.provider, err = provider.New(ctx, provider.Config{
+		Issuer: a.config.Issuer, Store: a.db, Ephemeral: a.ephemeral, Keys: a.keys,
+		Subjects: login.Subjects{Directory: a.directory}, Now: time.Now, Logger: a.logger,
+		Lifetimes: lifetimes(a.config.Tokens),
+	})
+	if err != nil {
+		return err
+	}
+	return a.assembleHTTP(opened)
+}
+
+func (a *app) openEphemeral(ctx context.Context) error {
+	if a.config.Sessions.Store == config.SessionsInDatabase {
+		a.ephemeral = a.db.Ephemeral()
+		return nil
+	}
+	opened, err := redisdb.Open(ctx, redisdb.Options{URL: a.config.Sessions.Redis.URL, Now: time.Now, Logger: a.logger})
+	if err != nil {
+		return err
+	}
+	a.redis, a.ephemeral = opened, opened
+	return nil
+}
+
+func (a *app) assembleHTTP(opened connectors.Set) error {
+	pages, err := ui.New()
+	if err != nil {
+		return fmt.Errorf("load pages: %w", err)
+	}
+	issuer, err := url.Parse(a.config.Issuer)
+	if err != nil {
+		return fmt.Errorf("issuer: %w", err)
+	}
+	a.login = &login.Handler{
+		Issuer: a.config.Issuer, Provider: a.provider, Directory: a.directory, Connectors: opened, Pages: pages, Now: time.Now,
+		Factors:    &mfa.TOTP{Store: a.db, Attempts: a.ephemeral, Keys: a.keys, Now: time.Now, Issuer: a.config.Factors.IssuerName},
+		Sessions:   session.New(session.ManagerConfig{Store: a.ephemeral, Keys: a.keys, Now: time.Now, Idle: time.Duration(a.config.Sessions.Idle), Absolute: time.Duration(a.config.Sessions.Absolute)}),
+		Flows:      session.Vault[login.Flow]{Kind: session.KindFlow, Store: a.ephemeral, Keys: a.keys, Now: time.Now},
+		SetupLinks: session.Vault[login.SetupLink]{Kind: session.KindSetup, Store: a.ephemeral, Keys: a.keys, Now: time.Now},
+		Attempts:   a.ephemeral, Cookies: login.NewCookies(issuer),
+		Address: func(r *http.Request) string { return web.ClientAddress(r, a.config.TrustedProxies) },
+		Wrap:    wrap(pages),
+	}
+	a.handler = a.routes(pages)
+	return nil
+}
+
+// routes is the whole public surface on one page.
+func (a *app) routes(pages *ui.Renderer) http.Handler {
+	r := chi.NewRouter()
+	r.Handle("/static/*", pages.Static())
+	r.Get("/healthz", web.Alive)
+	r.Get("/readyz", web.Ready(a.checks()))
+	a.provider.Mount(r)
+	a.login.Mount(r)
+	r.NotFound(wrap(pages)(func(http.ResponseWriter, *http.Request) error {
+		return &web.Error{Status: http.StatusNotFound, Title: "There is no such page", Text: "The address may be mistyped, or the page has moved."}
+	}))
+	r.MethodNotAllowed(wrap(pages)(func(http.ResponseWriter, *http.Request) error {
+		return &web.Error{Status: http.StatusMethodNotAllowed, Title: "That does not work here", Text: "This page does not take such requests."}
+	}))
+	return web.Defaults(r, web.Options{Logger: a.logger, TrustedProxies: a.config.TrustedProxies, CrossSite: provider.CrossSitePaths(), Now: time.Now})
+}
+
+func (a *app) checks() map[string]func(context.Context) error {
+	checks := map[string]func(context.Context) error{"database": a.db.Ping}
+	if a.redis != nil {
+		checks["redis"] = a.redis.Ping
+	}
+	return checks
+}
+
+// run serves until ctx ends, then lets requests in progress finish.
+func (a *app) run(ctx context.Context, listener net.Listener) error {
+	sweeping, stop := context.WithCancel(ctx)
+	defer stop()
+	go a.sweep(sweeping)
+	return web.Serve(ctx, listener, a.handler, a.logger)
+}
+
+const sweepEvery = time.Minute
+
+// sweep deletes what has expired, in small batches. Several nodes may do it at once.
+func (a *app) sweep(ctx context.Context) {
+	ticker := time.NewTicker(sweepEvery)
+	defer ticker.Stop()
+	for {
+		if err := a.sweepOnce(ctx); err != nil && ctx.Err() == nil {
+			a.logger.Warn("sweep_failed", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+func (a *app) sweepOnce(ctx context.Context) error {
+	const batch = 500
+	if a.redis == nil {
+		if _, err := a.db.Ephemeral().Sweep(ctx, batch); err != nil {
+			return err
+		}
+	}
+	_, err := a.db.DeleteExpiredGrants(ctx, time.Now(), batch)
+	return err
+}
+
+func (a *app) close() {
+	if a.redis != nil {
+		_ = a.redis.Close()
+	}
+	_ = a.db.Close()
+}

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+
+	"gatehouse/config"
+)
+
+// configFlag names the configuration; without one the embedded defaults hold.
+type configFlag struct {
+	Config string `short:"c" type:"path" placeholder:"FILE" help:"Configuration file. Without one, embedded defaults: an SQLite file in ./data."`
+}
+
+func (f configFlag) load() (*config.Config, error) {
+	if f.Config == "" {
+		return config.Default(), nil
+	}
+	return config.Load(f.Config)
+}
+
+type configCommand struct {
+	Check configCheckCommand `cmd:"" help:"Report every problem of a configuration file at once."`
+}
+
+type configCheckCommand struct {
+	File string `arg:"" type:"path" help:"Configuration file."`
+}
+
+// Run reports all problems, those inside connectors' settings too. It touches neither database nor network.
+func (c configCheckCommand) Run(t terminal) error {
+	checked, err := config.Load(c.File)
+	if err != nil {
+		return fmt.Errorf("%s has problems:\n%w", c.File, err)
+	}
+	if _, err := openConnectors(checked, slog.New(slog.DiscardHandler), anyOrganization); err != nil {
+		return fmt.Errorf("%s has problems:\n%w", c.File, err)
+	}
+	_, err = fmt.Fprintf(t.out, "%s is valid.\n", c.File)
+	return err
+}

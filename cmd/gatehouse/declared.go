@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"gatehouse/config"
+	"gatehouse/connectors"
+	"gatehouse/connectors/builtin"
+	"gatehouse/internal/id"
+	"gatehouse/internal/secret"
+	"gatehouse/provider"
+	"gatehouse/store"
+	"gatehouse/tenancy"
+)
+
+// organizationFinder resolves the slug of an organization; "" stands for none.
+type organizationFinder func(slug string) (id.Organization, error)
+
+// anyOrganization is for checks without a database.
+func anyOrganization(string) (id.Organization, error) { return "", nil }
+
+func (a *app) organizationBySlug(ctx context.Context) organizationFinder {
+	return func(slug string) (id.Organization, error) {
+		if slug == "" {
+			return "", nil
+		}
+		found, err := a.directory.OrganizationBySlug(ctx, tenancy.System("start"), slug)
+		if errors.Is(err, store.ErrNotFound) {
+			return "", fmt.Errorf("there is no organization %q", slug)
+		}
+		return found.ID, err
+	}
+}
+
+// declare brings what the configuration declares into the database: organizations once, clients at every start.
+func (a *app) declare(ctx context.Context) error {
+	for _, o := range a.config.Organizations {
+		if o.Name == "" {
+			o.Name = o.Slug
+		}
+		_, err := a.directory.EnsureOrganization(ctx, tenancy.System("configuration"), tenancy.Organization{
+			Name: o.Name, Slug: o.Slug, FactorPolicy: tenancy.FactorPolicy(o.Factors),
+		})
+		if err != nil {
+			return fmt.Errorf("organization %s: %w", o.Slug, err)
+		}
+	}
+	find := a.organizationBySlug(ctx)
+	for i, c := range a.config.Clients {
+		organization, err := find(c.Organization)
+		if err != nil {
+			return config.Problems{a.config.ProblemAt(fmt.Sprintf("clients[%d].organization", i), err.Error())}
+		}
+		if err := a.db.SaveClient(ctx, declaredClient(c, organization)); err != nil {
+			return fmt.Errorf("client %s: %w", c.ID, err)
+		}
+	}
+	return nil
+}
+
+func declaredClient(c config.Client, organization id.Organization) provider.Client {
+	now := time.Now().UTC()
+	client := provider.Client{
+		ID: id.Client(c.ID), Name: c.Name, Organization: organization, Public: c.Public,
+		RedirectURIs: c.RedirectURIs, PostLogout: c.PostLogoutRedirectURIs, GrantTypes: c.Grants(), Scopes: c.Scopes, Audience: c.Audience,
+		IDTokenAlg: c.IDTokenAlg, Enabled: c.Enabled == nil || *c.Enabled, Created: now, Modified: now,
+	}
+	if !c.Public {
+		client.SecretHash = secret.Hash(c.Secret.Reveal())
+	}
+	if len(client.Scopes) == 0 {
+		client.Scopes = []string{"openid", "profile", "email", "groups", "permissions", "offline_access"}
+	}
+	return client
+}
+
+// openConnectors opens every configured connector; all problems are reported at once. The network is not touched.
+func openConnectors(c *config.Config, logger *slog.Logger, find organizationFinder) (connectors.Set, error) {
+	environment := connectors.Environment{
+		Client: connectors.NewClient(connectors.ClientConfig{Timeout: time.Duration(c.Outgoing.Timeout), AllowPrivate: c.Outgoing.AllowPrivate}),
+		Now:    time.Now, Logger: logger,
+	}
+	var (
+		opened   []connectors.Configured
+		problems config.Problems
+	)
+	for i, declared := range c.Connectors {
+		path := fmt.Sprintf("connectors[%d]", i)
+		configured, key, err := openConnector(environment, declared, find)
+		var inside config.Problems
+		switch {
+		case errors.As(err, &inside):
+			problems = append(problems, inside...)
+		case err != nil:
+			problems = append(problems, c.ProblemAt(path+"."+key, err.Error()))
+		}
+		opened = append(opened, configured)
+	}
+	if len(problems) > 0 {
+		return connectors.Set{}, problems
+	}
+	return connectors.NewSet(opened), nil
+}
+
+// openConnector returns the key that is to blame beside an error.
+func openConnector(environment connectors.Environment, c config.Connector, find organizationFinder) (connectors.Configured, string, error) {
+	configured := connectors.Configured{
+		ID: id.Connector(c.ID), Name: c.Name, Enabled: c.Enabled == nil || *c.Enabled, Provisioning: connectors.Provisioning(c.Provisioning),
+		AllowedDomains: c.AllowedDomains, Authoritative: c.AuthoritativeDomains,
+	}
+	if configured.Name == "" {
+		configured.Name = c.ID
+	}
+	if configured.Provisioning == "" {
+		configured.Provisioning = connectors.ProvisionLink
+	}
+	var err error
+	if configured.Organization, err = find(c.Organization); err != nil {
+		return configured, "organization", err
+	}
+	join := c.JoinOrganization
+	if join == "" && configured.Provisioning == connectors.ProvisionCreate {
+		join = c.Organization
+	}
+	if configured.JoinOrg, err = find(join); err != nil {
+		return configured, "join_organization", err
+	}
+	for _, kind := range builtin.Kinds() {
+		if kind.Name == c.Kind {
+			configured.Connector, err = kind.Open(environment, c.Settings.Decode)
+			return configured, "settings", err
+		}
+	}
+	return configured, "kind", fmt.Errorf("there is no kind of connector %q", c.Kind)
+}
+
+func lifetimes(t config.Tokens) provider.Lifetimes {
+	return provider.Lifetimes{
+		Code: time.Duration(t.Code), Access: time.Duration(t.Access), ID: time.Duration(t.ID), RefreshIdle: time.Duration(t.RefreshIdle),
+		RefreshAbsolute: time.Duration(t.RefreshAbsolute), RefreshGrace: time.Duration(t.RefreshGrace),
+	}
+}

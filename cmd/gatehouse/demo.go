@@ -1,0 +1,190 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"text/template"
+
+	_ "embed"
+
+	"golang.org/x/sync/errgroup"
+
+	"gatehouse/config"
+	"gatehouse/internal/secret"
+	"gatehouse/internal/web"
+)
+
+//go:embed demo.yaml.tmpl
+var demoConfigs string
+
+type demoCommand struct {
+	Dir          string `default:".demo" type:"path" help:"Where the demonstration keeps its data."`
+	Port         int    `default:"8080" help:"Of Gatehouse; the upstream and the sibling service take the next two."`
+	UpstreamPort int    `help:"Of the upstream, if not the next one."`
+	SiblingPort  int    `help:"Of the sibling service, if not the one after."`
+}
+
+// demoSecrets are made once for a directory, so that nothing in a demonstration has a known password.
+type demoSecrets struct {
+	AdaPassword    string `json:"ada_password"`
+	GracePassword  string `json:"grace_password"`
+	AdminPassword  string `json:"admin_password"`
+	UpstreamSecret string `json:"upstream_client_secret"`
+	SiblingSecret  string `json:"sibling_client_secret"`
+}
+
+// demo is what the templates see.
+type demo struct {
+	demoSecrets
+	Dir                      string
+	Main, Upstream, Sibling  string // addresses, host:port
+	MainURL, UpURL, SiblyURL string
+}
+
+// Run starts an upstream, Gatehouse and the sibling service on loopback, and tells what to try.
+func (c demoCommand) Run(ctx context.Context, t terminal) error {
+	if c.UpstreamPort == 0 {
+		c.UpstreamPort = c.Port + 1
+	}
+	if c.SiblingPort == 0 {
+		c.SiblingPort = c.Port + 2
+	}
+	secrets, err := loadDemoSecrets(c.Dir)
+	if err != nil {
+		return err
+	}
+	d := demo{demoSecrets: secrets, Dir: c.Dir}
+	for _, place := range []struct {
+		port         int
+		address, url *string
+	}{{c.Port, &d.Main, &d.MainURL}, {c.UpstreamPort, &d.Upstream, &d.UpURL}, {c.SiblingPort, &d.Sibling, &d.SiblyURL}} {
+		*place.address = fmt.Sprintf("127.0.0.1:%d", place.port)
+		*place.url = "http://" + *place.address
+	}
+	return d.run(ctx, t)
+}
+
+func (d demo) run(ctx context.Context, t terminal) error {
+	logger := slog.New(slog.NewTextHandler(t.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	upstream, err := d.open(ctx, "upstream", logger)
+	if err != nil {
+		return err
+	}
+	defer upstream.close()
+	gatehouse, err := d.open(ctx, "gatehouse", logger)
+	if err != nil {
+		return err
+	}
+	defer gatehouse.close()
+	if err := d.seed(ctx, upstream, gatehouse); err != nil {
+		return fmt.Errorf("fill the demonstration: %w", err)
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	for _, a := range []*app{upstream, gatehouse} {
+		listener, err := listen(ctx, a.config.Listen)
+		if err != nil {
+			return err
+		}
+		group.Go(func() error { return a.run(ctx, listener) })
+	}
+	group.Go(func() error { return d.runSibling(ctx, t, logger) })
+	return group.Wait()
+}
+
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("%w (is another demonstration running? --port takes another port)", err)
+	}
+	return listener, nil
+}
+
+func (d demo) runSibling(ctx context.Context, t terminal, logger *slog.Logger) error {
+	listener, err := listen(ctx, d.Sibling)
+	if err != nil {
+		return err
+	}
+	service, err := newSibling(ctx, d.MainURL, "switchboard", secret.New(d.SiblingSecret), d.SiblyURL)
+	if err != nil {
+		return err
+	}
+	d.tell(t)
+	handler := http.Handler(service)
+	return web.Serve(ctx, listener, handler, logger)
+}
+
+// open makes one of the two Gatehouses from its part of the template.
+func (d demo) open(ctx context.Context, name string, logger *slog.Logger) (*app, error) {
+	parsed, err := template.New("demo").Parse(demoConfigs)
+	if err != nil {
+		return nil, fmt.Errorf("read demonstration: %w", err)
+	}
+	var text bytes.Buffer
+	if err := parsed.ExecuteTemplate(&text, name, d); err != nil {
+		return nil, fmt.Errorf("read demonstration: %w", err)
+	}
+	path := filepath.Join(d.Dir, name+".yaml")
+	if err := os.WriteFile(path, text.Bytes(), 0o600); err != nil {
+		return nil, err
+	}
+	c, err := config.Load(path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return openApp(ctx, c, logger)
+}
+
+// loadDemoSecrets reads the directory's secrets, making them at the first start.
+func loadDemoSecrets(dir string) (demoSecrets, error) {
+	path := filepath.Join(dir, "secrets.json")
+	raw, err := os.ReadFile(path)
+	if err == nil {
+		var s demoSecrets
+		return s, json.Unmarshal(raw, &s)
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return demoSecrets{}, err
+	}
+	s := demoSecrets{
+		AdaPassword: secret.Token(9), GracePassword: secret.Token(9), AdminPassword: secret.Token(9),
+		UpstreamSecret: secret.Token(32), SiblingSecret: secret.Token(32),
+	}
+	if raw, err = json.MarshalIndent(s, "", "  "); err != nil {
+		return s, err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return s, err
+	}
+	return s, os.WriteFile(path, raw, 0o600)
+}
+
+func (d demo) tell(t terminal) {
+	fmt.Fprintf(t.out, `
+Gatehouse is running on this machine. Press Ctrl-C to stop; %[1]s keeps the data.
+
+  Sibling service   %[2]s    start here
+  Gatehouse         %[3]s
+  Upstream          %[4]s    a second Gatehouse that plays the company's own provider
+
+  Accounts (made for this directory, random passwords)
+    at the upstream    ada     %[5]s    owner of Harbour Networks, administrator
+                       grace   %[6]s    unknown to Gatehouse until she signs in: then a member
+    at Gatehouse       admin   %[7]s    superuser with a local password, in no organization
+
+  Try
+    1. Open %[2]s and choose “Sign in”, then “Harbour Staff Directory”; sign in as ada.
+    2. Harbour Networks demands a second factor: scan the QR code, or type the text secret into an authenticator app.
+    3. The sibling service shows the token that it verified: organization, role, permissions, amr.
+    4. Sign out at %[3]s and sign in again: now a code is asked for. Then the same as grace.
+
+`, d.Dir, d.SiblyURL, d.MainURL, d.UpURL, d.AdaPassword, d.GracePassword, d.AdminPassword)
+}

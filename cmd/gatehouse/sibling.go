@@ -1,0 +1,209 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html/template"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"golang.org/x/oauth2"
+
+	"gatehouse/internal/secret"
+)
+
+//go:embed sibling.html
+var siblingPage string
+
+// sibling is a small example service that trusts Gatehouse: it sends people there (authorization code with PKCE) and believes an
+// access token only after verifying signature, issuer, type and audience by itself, offline, with the published keys.
+type sibling struct {
+	issuer   string
+	clientID string
+	oauth    oauth2.Config
+	idTokens *oidc.IDTokenVerifier
+	keys     oidc.KeySet
+	page     *template.Template
+}
+
+// siblingSignIn is what must survive the trip to Gatehouse; it travels in a cookie.
+type siblingSignIn struct{ State, Nonce, Verifier string }
+
+// siblingToken are the claims that the example shows.
+type siblingToken struct {
+	Issuer       string   `json:"iss"`
+	Subject      string   `json:"sub"`
+	Audience     audience `json:"aud"`
+	Expires      int64    `json:"exp"`
+	Organization string   `json:"org_slug"`
+	Role         string   `json:"org_role"`
+	Permissions  []string `json:"permissions"`
+	Groups       []string `json:"groups"`
+	AMR          []string `json:"amr"`
+	ACR          string   `json:"acr"`
+	Session      string   `json:"sid"`
+	All          string   `json:"-"` // the whole payload, indented
+}
+
+// audience reads "aud" as a string or a list of them (RFC 7519 section 4.1.3).
+type audience []string
+
+// UnmarshalJSON accepts both forms.
+func (a *audience) UnmarshalJSON(raw []byte) error {
+	var one string
+	if json.Unmarshal(raw, &one) == nil {
+		*a = audience{one}
+		return nil
+	}
+	return json.Unmarshal(raw, (*[]string)(a))
+}
+
+const siblingCookie = "sibling_signin"
+
+// newSibling discovers the provider, which must be running.
+func newSibling(ctx context.Context, issuer, clientID string, clientSecret secret.Text, ownURL string) (*sibling, error) {
+	discovered, err := oidc.NewProvider(ctx, issuer)
+	if err != nil {
+		return nil, fmt.Errorf("discover %s: %w", issuer, err)
+	}
+	var document struct {
+		Keys string `json:"jwks_uri"`
+	}
+	if err := discovered.Claims(&document); err != nil {
+		return nil, fmt.Errorf("read discovery: %w", err)
+	}
+	page, err := template.New("sibling").Parse(siblingPage)
+	if err != nil {
+		return nil, fmt.Errorf("parse page: %w", err)
+	}
+	return &sibling{
+		issuer: issuer, clientID: clientID, page: page,
+		idTokens: discovered.Verifier(&oidc.Config{ClientID: clientID}),
+		keys:     oidc.NewRemoteKeySet(ctx, document.Keys),
+		oauth: oauth2.Config{
+			ClientID: clientID, ClientSecret: clientSecret.Reveal(), Endpoint: discovered.Endpoint(), RedirectURL: ownURL + "/callback",
+			Scopes: []string{oidc.ScopeOpenID, "profile", "groups", "permissions"},
+		},
+	}, nil
+}
+
+// ServeHTTP has three pages: the welcome, the way to Gatehouse, and the way back.
+func (s *sibling) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+	w.Header().Set("Cache-Control", "no-store")
+	switch r.URL.Path {
+	case "/":
+		s.show(w, http.StatusOK, nil, nil)
+	case "/signin":
+		s.begin(w, r)
+	case "/callback":
+		token, err := s.finish(r)
+		if err != nil {
+			s.show(w, http.StatusForbidden, nil, err)
+			return
+		}
+		s.show(w, http.StatusOK, token, nil)
+	default:
+		s.show(w, http.StatusNotFound, nil, errors.New("there is no such page"))
+	}
+}
+
+func (s *sibling) begin(w http.ResponseWriter, r *http.Request) {
+	trip := siblingSignIn{State: secret.Token(16), Nonce: secret.Token(16), Verifier: oauth2.GenerateVerifier()}
+	http.SetCookie(w, &http.Cookie{
+		Name: siblingCookie, Value: trip.State + "." + trip.Nonce + "." + trip.Verifier, Path: "/", HttpOnly: true,
+		SameSite: http.SameSiteLaxMode, MaxAge: 1800,
+	})
+	http.Redirect(w, r, s.oauth.AuthCodeURL(trip.State, oidc.Nonce(trip.Nonce), oauth2.S256ChallengeOption(trip.Verifier)), http.StatusSeeOther)
+}
+
+func (s *sibling) finish(r *http.Request) (*siblingToken, error) {
+	trip, err := readTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	query := r.URL.Query()
+	if query.Get("state") != trip.State || query.Get("iss") != s.issuer {
+		return nil, errors.New("the answer does not belong to this browser's sign-in")
+	}
+	if refused := query.Get("error"); refused != "" {
+		return nil, fmt.Errorf("%s: %s", refused, query.Get("error_description"))
+	}
+	tokens, err := s.oauth.Exchange(r.Context(), query.Get("code"), oauth2.VerifierOption(trip.Verifier))
+	if err != nil {
+		return nil, fmt.Errorf("exchange the code: %w", err)
+	}
+	rawID, _ := tokens.Extra("id_token").(string)
+	idToken, err := s.idTokens.Verify(r.Context(), rawID)
+	if err != nil {
+		return nil, fmt.Errorf("verify the ID token: %w", err)
+	}
+	if idToken.Nonce != trip.Nonce {
+		return nil, errors.New("the ID token is of another sign-in")
+	}
+	return s.verify(r.Context(), tokens.AccessToken)
+}
+
+func readTrip(r *http.Request) (siblingSignIn, error) {
+	cookie, err := r.Cookie(siblingCookie)
+	if err != nil {
+		return siblingSignIn{}, errors.New("this browser did not start a sign-in here")
+	}
+	parts := strings.Split(cookie.Value, ".")
+	if len(parts) != 3 {
+		return siblingSignIn{}, errors.New("the sign-in cookie is damaged")
+	}
+	return siblingSignIn{State: parts[0], Nonce: parts[1], Verifier: parts[2]}, nil
+}
+
+// verify is what every sibling service does with an access token (RFC 9068 section 4). It does not learn of revocation before the
+// token expires; that is what short lifetimes are for.
+func (s *sibling) verify(ctx context.Context, raw string) (*siblingToken, error) {
+	header, err := base64.RawURLEncoding.DecodeString(strings.Split(raw, ".")[0])
+	if err != nil || !strings.Contains(string(header), `"typ":"at+jwt"`) {
+		return nil, errors.New("this is not an access token")
+	}
+	payload, err := s.keys.VerifySignature(ctx, raw)
+	if err != nil {
+		return nil, fmt.Errorf("verify the access token: %w", err)
+	}
+	var token siblingToken
+	if err := json.Unmarshal(payload, &token); err != nil {
+		return nil, fmt.Errorf("read the access token: %w", err)
+	}
+	switch {
+	case token.Issuer != s.issuer:
+		return nil, errors.New("the access token is of another issuer")
+	case !slices.Contains(token.Audience, s.clientID):
+		return nil, errors.New("the access token is not for this service")
+	case time.Now().Unix() >= token.Expires:
+		return nil, errors.New("the access token has expired")
+	}
+	pretty, err := json.MarshalIndent(json.RawMessage(payload), "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("show the access token: %w", err)
+	}
+	token.All = string(pretty)
+	return &token, nil
+}
+
+func (s *sibling) show(w http.ResponseWriter, status int, token *siblingToken, problem error) {
+	view := struct {
+		Issuer, Client string
+		Token          *siblingToken
+		Problem        string
+	}{Issuer: s.issuer, Client: s.clientID, Token: token}
+	if problem != nil {
+		view.Problem = problem.Error()
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_ = s.page.Execute(w, view) // the connection is gone; nobody to tell
+}

@@ -1,0 +1,127 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+
+	"gatehouse/internal/id"
+	"gatehouse/internal/secret"
+	"gatehouse/provider"
+	"gatehouse/session"
+	"gatehouse/store"
+	"gatehouse/tenancy"
+)
+
+// Authentication method references in tokens (RFC 8176; "fed", an upstream vouched, is not registered but in wide use).
+const (
+	amrPassword  = "pwd"
+	amrFederated = "fed"
+	amrOTP       = "otp"
+	amrMulti     = "mfa"
+)
+
+// finish ends the flow: of many requests exactly one takes it. The browser gets a session, the client its code.
+func (h *Handler) finish(w http.ResponseWriter, r *http.Request, v *visit, d decision) error {
+	ctx := r.Context()
+	flow, err := h.takeFlow(ctx, v.browser, v.open.id)
+	if errors.Is(err, store.ErrNotFound) {
+		return errFlowGone(err)
+	}
+	if err != nil {
+		return err
+	}
+	live, err := h.establish(w, r, v, flow)
+	if err != nil {
+		return err
+	}
+	if flow.Params == nil {
+		http.Redirect(w, r, "/", http.StatusSeeOther)
+		return nil
+	}
+	return h.issueCode(w, r, flow.Params, live, d)
+}
+
+// issueCode answers the client's request.
+func (h *Handler) issueCode(w http.ResponseWriter, r *http.Request, params url.Values, live *session.Session, d decision) error {
+	response, err := h.Provider.Complete(r.Context(), params, provider.Authorization{
+		User: live.User, Organization: d.organization.ID, Session: live.ID,
+		AuthTime: live.AuthTime, ACR: live.ACR, AMR: live.AMR,
+	})
+	if err != nil {
+		return err
+	}
+	http.Redirect(w, r, response.URL, http.StatusSeeOther)
+	return nil
+}
+
+// establish gives the browser the session that the flow earned. Its token is fresh after every authentication.
+func (h *Handler) establish(w http.ResponseWriter, r *http.Request, v *visit, flow Flow) (*session.Session, error) {
+	ctx, live := r.Context(), v.facts.session
+	switch {
+	case flow.First == nil && !flow.FactorDone:
+		return live, nil
+	case flow.First == nil:
+		return h.renew(ctx, w, v.token, func(s *session.Session) { addFactor(s) })
+	}
+	if err := h.recordLogin(ctx, flow.First); err != nil {
+		return nil, err
+	}
+	signedIn := h.newSession(r, flow)
+	if live != nil && live.User == signedIn.User && live.Organization == signedIn.Organization {
+		return h.renew(ctx, w, v.token, func(s *session.Session) {
+			s.AuthTime, s.AMR, s.ACR = signedIn.AuthTime, signedIn.AMR, signedIn.ACR
+			s.Connector, s.UpstreamSession = signedIn.Connector, signedIn.UpstreamSession
+		})
+	}
+	if live != nil {
+		if err := h.endSession(ctx, v.token, live.ID); err != nil {
+			return nil, err
+		}
+	}
+	token, started, err := h.Sessions.Start(ctx, signedIn)
+	if err != nil {
+		return nil, err
+	}
+	h.Cookies.signIn(w, token, started.Expires)
+	return &started, nil
+}
+
+func (h *Handler) newSession(r *http.Request, flow Flow) session.Session {
+	signedIn := session.Session{
+		User: flow.First.User, Organization: flow.First.Limit, AuthTime: flow.First.At,
+		AMR: []string{flow.First.Method}, ACR: ACRSingle,
+		Connector: flow.First.Connector, UpstreamSession: flow.First.UpstreamSession,
+		Address: h.Address(r), Agent: r.UserAgent(),
+	}
+	if flow.FactorDone {
+		addFactor(&signedIn)
+	}
+	return signedIn
+}
+
+func addFactor(s *session.Session) {
+	s.AMR, s.ACR = append(s.AMR, amrOTP, amrMulti), ACRMulti
+}
+
+func (h *Handler) renew(ctx context.Context, w http.ResponseWriter, old secret.Text, change func(*session.Session)) (*session.Session, error) {
+	token, renewed, err := h.Sessions.Renew(ctx, old, change)
+	if err != nil {
+		return nil, err
+	}
+	h.Cookies.signIn(w, token, renewed.Expires)
+	return &renewed, nil
+}
+
+func (h *Handler) recordLogin(ctx context.Context, first *FirstFactor) error {
+	return h.Directory.RecordLogin(ctx, tenancy.System("sign-in"), first.User, first.Method, first.Connector, first.Subject)
+}
+
+// endSession signs the browser out everywhere: its session, its grants and its access tokens.
+func (h *Handler) endSession(ctx context.Context, token secret.Text, sid id.Session) error {
+	if err := h.Sessions.End(ctx, token); err != nil {
+		return err
+	}
+	return h.Provider.EndSession(ctx, sid)
+}

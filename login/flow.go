@@ -1,0 +1,90 @@
+package login
+
+import (
+	"context"
+	"net/url"
+	"time"
+
+	"gatehouse/internal/id"
+	"gatehouse/internal/secret"
+	"gatehouse/mfa"
+	"gatehouse/session"
+)
+
+const flowLifetime = 30 * time.Minute
+
+// Flow is one sign-in in progress.
+type Flow struct {
+	Params  url.Values // the client's authorization request; nil for a sign-in that no client asked for
+	Started time.Time
+	Alert   string // told once on the next page
+
+	// First holds the first factor once it was shown in this flow; until then a live session may stand in for it.
+	First *FirstFactor
+	// FactorDone says that the second factor was shown in this flow.
+	FactorDone bool
+	// Enrolment is a factor on offer, until its first code confirms it.
+	Enrolment *mfa.Enrolment
+	// Organization is what the person picked.
+	Organization id.Organization
+	// Upstream is set while the browser is at an upstream.
+	Upstream *Upstream
+}
+
+// FirstFactor is how a person signed in.
+type FirstFactor struct {
+	User            id.User
+	At              time.Time
+	Method          string          // RFC 8176: "pwd", or "fed" for an upstream
+	Connector       id.Connector    // empty for a password
+	Subject         string          // the upstream's, empty for a password
+	Limit           id.Organization // the organization whose own connector it was: the sign-in is good for that one alone
+	UpstreamSession string
+}
+
+// Upstream is what must be known again when the browser comes back from an upstream.
+type Upstream struct {
+	Connector id.Connector
+	Private   []byte
+	Force     bool
+	Started   time.Time
+}
+
+// openFlow is a flow in the hands of a request: what it is, and the token under which it is kept.
+type openFlow struct {
+	id   string
+	held session.Held[Flow]
+}
+
+func (f *openFlow) flow() *Flow { return &f.held.Value }
+
+// flowToken makes the vault's token of a flow: without the browser's cookie the id opens nothing.
+func flowToken(browser, flowID string) secret.Text { return secret.New(browser + "." + flowID) }
+
+// newFlowID makes the id of a flow: 128 random bits.
+func newFlowID() string { return secret.Token(16) }
+
+// keep stores a new flow for the browser.
+func (h *Handler) keep(ctx context.Context, browser, flowID string, flow Flow) error {
+	return h.Flows.Create(ctx, flowToken(browser, flowID), flow, flow.Started.Add(flowLifetime))
+}
+
+// findFlow returns the browser's flow, or store.ErrNotFound.
+func (h *Handler) findFlow(ctx context.Context, browser, flowID string) (*openFlow, error) {
+	held, err := h.Flows.Find(ctx, flowToken(browser, flowID))
+	if err != nil {
+		return nil, err
+	}
+	return &openFlow{id: flowID, held: held}, nil
+}
+
+// save writes the flow back; store.ErrStale if another request changed it meanwhile.
+func (h *Handler) save(ctx context.Context, browser string, open *openFlow) error {
+	return h.Flows.Replace(ctx, flowToken(browser, open.id), open.held)
+}
+
+// takeFlow ends the flow and returns it; exactly one request gets it.
+func (h *Handler) takeFlow(ctx context.Context, browser, flowID string) (Flow, error) {
+	held, err := h.Flows.Take(ctx, flowToken(browser, flowID))
+	return held.Value, err
+}

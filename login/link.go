@@ -1,0 +1,87 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"gatehouse/connectors"
+	"gatehouse/internal/id"
+	"gatehouse/internal/web"
+	"gatehouse/store"
+	"gatehouse/tenancy"
+)
+
+// link finds or makes the user behind an upstream identity, as the linking rules decide. A text instead of a user is what to tell
+// the person.
+func (h *Handler) link(ctx context.Context, configured connectors.Configured, identity connectors.Identity) (id.User, string, error) {
+	known, err := h.known(ctx, configured, identity)
+	if err != nil {
+		return "", "", err
+	}
+	decision := connectors.Decide(configured, known)
+	switch decision.Action {
+	case connectors.SignIn:
+		return decision.User, "", nil
+	case connectors.Link:
+		err := h.Directory.LinkIdentity(ctx, linking(), tenancy.Identity{Connector: configured.ID, Subject: identity.Subject, User: decision.User})
+		return decision.User, "", err
+	case connectors.Create:
+		user, err := h.Directory.Provision(ctx, linking(), newUser(configured, identity))
+		return user.ID, "", err
+	case connectors.AskProof:
+		return "", "An account with your e-mail address exists already. Sign in to it the way you did before; for safety it is not linked to " + configured.Name + " by itself.", nil
+	default:
+		return "", refusalText(configured.Name, decision.Refusal), nil
+	}
+}
+
+func linking() tenancy.Scope { return tenancy.System("sign-in through a connector") }
+
+func newUser(configured connectors.Configured, identity connectors.Identity) tenancy.NewIdentityUser {
+	email := identity.BestEmail()
+	return tenancy.NewIdentityUser{
+		Connector: configured.ID, Subject: identity.Subject, Username: identity.Username,
+		Email: email.Address, EmailVerified: configured.Trusts(email),
+		FirstName: identity.GivenName, LastName: identity.FamilyName, Language: identity.Language, Organization: configured.JoinOrg,
+	}
+}
+
+// known gathers what the rules look at.
+func (h *Handler) known(ctx context.Context, configured connectors.Configured, identity connectors.Identity) (connectors.Known, error) {
+	known := connectors.Known{Email: identity.BestEmail()}
+	linked, err := h.Directory.UserByIdentity(ctx, linking(), configured.ID, identity.Subject)
+	if known.Linked, err = found(linked, err); err != nil || known.Linked != nil || known.Email.Address == "" {
+		return known, err
+	}
+	same, err := h.Directory.UserByEmail(ctx, linking(), known.Email.Address)
+	known.SameOne, err = found(same, err)
+	return known, err
+}
+
+func found(user tenancy.User, err error) (*connectors.Account, error) {
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil //nolint:nilnil // nobody is an answer
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &connectors.Account{User: user.ID, Active: user.Active, Privileged: user.Staff || user.Superuser}, nil
+}
+
+func refusalText(name string, why connectors.Refusal) string {
+	switch why {
+	case connectors.RefusedDisabled:
+		return "Your account here is disabled. Ask a manager of your organization."
+	case connectors.RefusedDomain:
+		return "Your e-mail address at " + name + " is not of a domain that may sign in here. Ask a manager of your organization."
+	default:
+		return name + " knows you, but you have no account here yet. Ask a manager of your organization to invite you."
+	}
+}
+
+// note puts a connector's failure into the request's log event. Its texts hold no secrets (see connectors.Error).
+func note(r *http.Request, connector id.Connector, failed *connectors.Error) {
+	web.Note(r, slog.String("connector", string(connector)), slog.String("reason", string(failed.Reason)), slog.String("error", failed.Err.Error()))
+}

@@ -1,0 +1,184 @@
+package login
+
+import (
+	"slices"
+	"time"
+
+	"gatehouse/internal/id"
+	"gatehouse/mfa"
+	"gatehouse/provider"
+	"gatehouse/session"
+	"gatehouse/tenancy"
+)
+
+// Authentication context classes that tokens carry and requests may ask for (OpenID Connect Core section 2, "acr").
+const (
+	ACRSingle = "urn:gatehouse:acr:single" // one factor
+	ACRMulti  = "urn:gatehouse:acr:mfa"    // two factors
+)
+
+// step is what a flow needs next.
+type step string
+
+const (
+	stepSignIn       step = "sign in"
+	stepPrompt       step = "prompt for factor"
+	stepEnrol        step = "enrol factor"
+	stepOrganization step = "pick organization"
+	stepRefuse       step = "refuse"
+	stepDone         step = "done"
+)
+
+// decision is the outcome of next.
+type decision struct {
+	step         step
+	organization *tenancy.Organization // stepEnrol, stepDone: the one the sign-in is for; nil without a client
+	choices      []tenancy.Place       // stepOrganization
+	refusal      refusal               // stepRefuse
+}
+
+// refusal says why a signed-in person may not go on.
+type refusal string
+
+const (
+	refusedNoOrganization refusal = "no organization"
+	refusedNotMember      refusal = "not a member"
+	refusedOtherUser      refusal = "another user"
+)
+
+// facts are everything that next looks at.
+type facts struct {
+	now      time.Time
+	flow     *Flow
+	request  *provider.AuthorizeRequest // nil: no client asked
+	session  *session.Session           // nil: no live session in this browser
+	standing *tenancy.Standing          // of the user of flow.First, else of the session; nil: nobody yet, or disabled
+	factors  []mfa.Factor               // of that user
+}
+
+// next is the only place that decides what comes after.
+func next(f facts) decision {
+	if f.standing == nil || (f.flow.First == nil && !f.sessionSuffices()) {
+		return decision{step: stepSignIn}
+	}
+	if f.hintsAtAnother() {
+		return decision{step: stepRefuse, refusal: refusedOtherUser}
+	}
+	if !f.factorDone() && len(f.factors) > 0 {
+		return decision{step: stepPrompt}
+	}
+	found := f.organization()
+	if found.step != stepDone {
+		return found
+	}
+	switch mfa.Next(f.factorRequired(found.organization), f.factors, f.factorDone()) {
+	case mfa.StepEnrol:
+		found.step = stepEnrol
+	case mfa.StepPrompt:
+		found.step = stepPrompt
+	case mfa.StepNone:
+	}
+	return found
+}
+
+// sessionSuffices reports whether the request accepts the live session as the first factor (OpenID Connect Core section 3.1.2.1:
+// prompt, max_age, id_token_hint).
+func (f facts) sessionSuffices() bool {
+	if f.session == nil {
+		return false
+	}
+	if f.request == nil {
+		return true
+	}
+	if slices.Contains(f.request.Prompt, "login") || slices.Contains(f.request.Prompt, "select_account") {
+		return false
+	}
+	if f.request.MaxAge != nil && f.now.Sub(f.session.AuthTime) > *f.request.MaxAge {
+		return false
+	}
+	return !f.hintsAtAnother()
+}
+
+// hintsAtAnother reports whether the client asked for one user and another is here.
+func (f facts) hintsAtAnother() bool {
+	if f.request == nil || f.request.IDTokenHintSubject == "" {
+		return false
+	}
+	return f.request.IDTokenHintSubject != string(f.standing.User.ID)
+}
+
+func (f facts) factorDone() bool {
+	if f.flow.First != nil || f.session == nil {
+		return f.flow.FactorDone
+	}
+	return f.flow.FactorDone || slices.Contains(f.session.AMR, amrMulti)
+}
+
+// factorRequired asks the organization's policy, or without one that of every organization the sign-in will be good for.
+func (f facts) factorRequired(organization *tenancy.Organization) bool {
+	if f.request != nil && slices.Contains(f.request.ACRValues, ACRMulti) {
+		return true
+	}
+	if organization != nil {
+		return organization.FactorPolicy == tenancy.FactorRequired
+	}
+	return slices.ContainsFunc(f.standing.Places, func(place tenancy.Place) bool {
+		return place.Organization.FactorPolicy == tenancy.FactorRequired
+	})
+}
+
+// organization finds the one the token will belong to: the client's own, else the requested, else the picked, else the user's
+// only one. Only active organizations of which the user is a member are in question, and behind an organization's own connector
+// only that one.
+func (f facts) organization() decision {
+	if f.request == nil {
+		return decision{step: stepDone}
+	}
+	places := f.places()
+	switch {
+	case f.request.Client.Organization != "":
+		return pick(places, func(o tenancy.Organization) bool { return o.ID == f.request.Client.Organization })
+	case f.request.Organization != "":
+		return pick(places, func(o tenancy.Organization) bool {
+			return string(o.ID) == f.request.Organization || o.Slug == f.request.Organization
+		})
+	case f.flow.Organization != "":
+		return pick(places, func(o tenancy.Organization) bool { return o.ID == f.flow.Organization })
+	case len(places) == 0:
+		return decision{step: stepRefuse, refusal: refusedNoOrganization}
+	case len(places) == 1:
+		return decision{step: stepDone, organization: &places[0].Organization}
+	default:
+		return decision{step: stepOrganization, choices: places}
+	}
+}
+
+func (f facts) places() []tenancy.Place {
+	limit := f.limit()
+	if limit == "" {
+		return f.standing.Places
+	}
+	return slices.DeleteFunc(slices.Clone(f.standing.Places), func(place tenancy.Place) bool {
+		return place.Organization.ID != limit
+	})
+}
+
+func (f facts) limit() id.Organization {
+	switch {
+	case f.flow.First != nil:
+		return f.flow.First.Limit
+	case f.session != nil:
+		return f.session.Organization
+	default:
+		return ""
+	}
+}
+
+func pick(places []tenancy.Place, wanted func(tenancy.Organization) bool) decision {
+	for _, place := range places {
+		if wanted(place.Organization) {
+			return decision{step: stepDone, organization: &place.Organization}
+		}
+	}
+	return decision{step: stepRefuse, refusal: refusedNotMember}
+}

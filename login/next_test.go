@@ -1,0 +1,100 @@
+package login // internal: next is the heart of the package and is not exported
+
+import (
+	"testing"
+	"time"
+
+	"gatehouse/internal/id"
+	"gatehouse/mfa"
+	"gatehouse/provider"
+	"gatehouse/session"
+	"gatehouse/tenancy"
+)
+
+var (
+	noon     = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	optional = tenancy.Organization{ID: "org-a", Slug: "alpha", Active: true}
+	required = tenancy.Organization{ID: "org-b", Slug: "beta", Active: true, FactorPolicy: tenancy.FactorRequired}
+	enrolled = []mfa.Factor{{ID: "factor", Kind: mfa.KindTOTP}}
+)
+
+func standing(organizations ...tenancy.Organization) *tenancy.Standing {
+	s := &tenancy.Standing{User: tenancy.User{ID: "user", Active: true}}
+	for _, organization := range organizations {
+		s.Places = append(s.Places, tenancy.Place{Organization: organization, Role: tenancy.Member})
+	}
+	return s
+}
+
+func signedIn() *Flow { return &Flow{First: &FirstFactor{User: "user", At: noon}} }
+
+func live(amr ...string) *session.Session {
+	return &session.Session{ID: "sid", User: "user", AuthTime: noon.Add(-time.Hour), AMR: amr}
+}
+
+func shared() *provider.AuthorizeRequest { return &provider.AuthorizeRequest{} }
+
+func with(change func(*provider.AuthorizeRequest)) *provider.AuthorizeRequest {
+	request := shared()
+	change(request)
+	return request
+}
+
+func TestNext(t *testing.T) {
+	minute := time.Minute
+	cases := map[string]struct {
+		facts        facts
+		want         step
+		organization id.Organization
+		refusal      refusal
+	}{
+		"nobody yet":                   {facts{flow: &Flow{}, request: shared()}, stepSignIn, "", ""},
+		"account disabled meanwhile":   {facts{flow: signedIn(), request: shared()}, stepSignIn, "", ""},
+		"session is enough":            {facts{flow: &Flow{}, session: live(), request: shared(), standing: standing(optional)}, stepDone, "org-a", ""},
+		"session, prompt=login":        {facts{flow: &Flow{}, session: live(), standing: standing(optional), request: with(func(r *provider.AuthorizeRequest) { r.Prompt = []string{"login"} })}, stepSignIn, "", ""},
+		"session, prompt=select":       {facts{flow: &Flow{}, session: live(), standing: standing(optional), request: with(func(r *provider.AuthorizeRequest) { r.Prompt = []string{"select_account"} })}, stepSignIn, "", ""},
+		"session older than max_age":   {facts{flow: &Flow{}, session: live(), standing: standing(optional), request: with(func(r *provider.AuthorizeRequest) { r.MaxAge = &minute })}, stepSignIn, "", ""},
+		"signed in again for max_age":  {facts{flow: signedIn(), session: live(), standing: standing(optional), request: with(func(r *provider.AuthorizeRequest) { r.MaxAge = &minute })}, stepDone, "org-a", ""},
+		"hint at another, session":     {facts{flow: &Flow{}, session: live(), standing: standing(optional), request: with(func(r *provider.AuthorizeRequest) { r.IDTokenHintSubject = "other" })}, stepSignIn, "", ""},
+		"hint at another, signed in":   {facts{flow: signedIn(), standing: standing(optional), request: with(func(r *provider.AuthorizeRequest) { r.IDTokenHintSubject = "other" })}, stepRefuse, "", refusedOtherUser},
+		"factor enrolled":              {facts{flow: signedIn(), request: shared(), standing: standing(optional), factors: enrolled}, stepPrompt, "", ""},
+		"factor before the picker":     {facts{flow: signedIn(), request: shared(), standing: standing(optional, required), factors: enrolled}, stepPrompt, "", ""},
+		"factor shown":                 {facts{flow: done(), request: shared(), standing: standing(optional), factors: enrolled}, stepDone, "org-a", ""},
+		"session with factor":          {facts{flow: &Flow{}, session: live(amrPassword, amrOTP, amrMulti), request: shared(), standing: standing(required), factors: enrolled}, stepDone, "org-b", ""},
+		"session's factor is not ours": {facts{flow: signedIn(), session: live(amrMulti), request: shared(), standing: standing(required), factors: enrolled}, stepPrompt, "", ""},
+		"policy demands, none yet":     {facts{flow: signedIn(), request: shared(), standing: standing(required)}, stepEnrol, "org-b", ""},
+		"session without, demanded":    {facts{flow: &Flow{}, session: live(), request: shared(), standing: standing(required)}, stepEnrol, "org-b", ""},
+		"acr_values demand":            {facts{flow: signedIn(), standing: standing(optional), request: with(func(r *provider.AuthorizeRequest) { r.ACRValues = []string{ACRMulti} })}, stepEnrol, "org-a", ""},
+		"two organizations":            {facts{flow: signedIn(), request: shared(), standing: standing(optional, required)}, stepOrganization, "", ""},
+		"picked":                       {facts{flow: &Flow{First: signedIn().First, Organization: "org-a"}, request: shared(), standing: standing(optional, required)}, stepDone, "org-a", ""},
+		"picked one that demands":      {facts{flow: &Flow{First: signedIn().First, Organization: "org-b"}, request: shared(), standing: standing(optional, required)}, stepEnrol, "org-b", ""},
+		"picked a foreign one":         {facts{flow: &Flow{First: signedIn().First, Organization: "org-c"}, request: shared(), standing: standing(optional, required)}, stepRefuse, "", refusedNotMember},
+		"client's own organization":    {facts{flow: &Flow{First: signedIn().First, Organization: "org-a"}, standing: standing(optional, required), request: with(func(r *provider.AuthorizeRequest) { r.Client.Organization = "org-b"; r.Organization = "alpha" })}, stepEnrol, "org-b", ""},
+		"client of a foreign one":      {facts{flow: signedIn(), standing: standing(optional), request: with(func(r *provider.AuthorizeRequest) { r.Client.Organization = "org-b" })}, stepRefuse, "", refusedNotMember},
+		"requested by slug":            {facts{flow: signedIn(), standing: standing(optional, required), request: with(func(r *provider.AuthorizeRequest) { r.Organization = "alpha" })}, stepDone, "org-a", ""},
+		"requested a foreign one":      {facts{flow: signedIn(), standing: standing(optional), request: with(func(r *provider.AuthorizeRequest) { r.Organization = "beta" })}, stepRefuse, "", refusedNotMember},
+		"no organization":              {facts{flow: signedIn(), request: shared(), standing: standing()}, stepRefuse, "", refusedNoOrganization},
+		"own connector limits":         {facts{flow: &Flow{First: &FirstFactor{User: "user", At: noon, Limit: "org-a"}}, request: shared(), standing: standing(optional, required)}, stepDone, "org-a", ""},
+		"own connector, other client":  {facts{flow: &Flow{First: &FirstFactor{User: "user", At: noon, Limit: "org-a"}}, standing: standing(optional, required), request: with(func(r *provider.AuthorizeRequest) { r.Client.Organization = "org-b" })}, stepRefuse, "", refusedNotMember},
+		"direct":                       {facts{flow: signedIn(), standing: standing(optional)}, stepDone, "", ""},
+		"direct, any demands":          {facts{flow: signedIn(), standing: standing(optional, required)}, stepEnrol, "", ""},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			c.facts.now = noon
+			got := next(c.facts)
+			if got.step != c.want || got.refusal != c.refusal {
+				t.Fatalf("next = %q (%q), want %q (%q)", got.step, got.refusal, c.want, c.refusal)
+			}
+			if c.organization != "" && (got.organization == nil || got.organization.ID != c.organization) {
+				t.Errorf("organization = %v, want %s", got.organization, c.organization)
+			}
+		})
+	}
+}
+
+func done() *Flow {
+	flow := signedIn()
+	flow.FactorDone = true
+	return flow
+}
