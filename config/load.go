@@ -14,7 +14,8 @@ import (
 
 const maxFile = 1 << 20
 
-// Load reads and validates a file. The error is Problems unless the file cannot be read at all.
+// Load reads and validates a file. The error is Problems unless the file cannot be read at all. With Problems comes what could be
+// read, for nothing but to look for more of them.
 func Load(path string) (*Config, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -28,16 +29,16 @@ func Load(path string) (*Config, error) {
 	return Parse(raw, systemLookup())
 }
 
-// Parse reads and validates the text of a file. The error is Problems.
+// Parse is Load for the text of a file.
 func Parse(raw []byte, lookup Lookup) (*Config, error) {
 	if len(raw) > maxFile {
-		return nil, Problems{{Line: 1, Column: 1, Message: "a configuration has at most 1 MiB"}}
+		return Default(), Problems{{Line: 1, Column: 1, Message: "a configuration has at most 1 MiB"}}
 	}
 	c := Default()
 	d := &decoder{positions: map[string]position{}, lookup: lookup}
-	file, err := parser.ParseBytes(raw, 0)
+	file, err := parser.ParseBytes(raw, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
-		return nil, Problems{syntaxProblem(err)}
+		return c, Problems{syntaxProblem(err)}
 	}
 	var documents int
 	for _, document := range file.Docs {
@@ -53,10 +54,7 @@ func Parse(raw []byte, lookup Lookup) (*Config, error) {
 	v := &validator{decoder: d}
 	v.validate(c)
 	c.positions = d.positions
-	if err := d.problems.err(); err != nil {
-		return nil, err
-	}
-	return c, nil
+	return c, d.problems.err()
 }
 
 // ProblemAt makes a problem of a value that only its user could judge.

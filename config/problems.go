@@ -26,6 +26,16 @@ func (p Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
+// Join puts the problems of two searches into the file's order, each once. nil if there are none.
+func Join(a, b Problems) error {
+	all := append(slices.Clone(a), b...)
+	err := all.err()
+	if err == nil {
+		return nil
+	}
+	return slices.Compact(all)
+}
+
 func (p Problems) err() error {
 	if len(p) == 0 {
 		return nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 
@@ -16,7 +17,11 @@ func (f configFlag) load() (*config.Config, error) {
 	if f.Config == "" {
 		return config.Default(), nil
 	}
-	return config.Load(f.Config)
+	c, err := config.Load(f.Config)
+	if err != nil {
+		return nil, fmt.Errorf("%s has problems:\n%w", f.Config, err)
+	}
+	return c, nil
 }
 
 type configCommand struct {
@@ -30,10 +35,14 @@ type configCheckCommand struct {
 // Run reports all problems, those inside connectors' settings too. It touches neither database nor network.
 func (c configCheckCommand) Run(t terminal) error {
 	checked, err := config.Load(c.File)
-	if err != nil {
-		return fmt.Errorf("%s has problems:\n%w", c.File, err)
+	var outside, inside config.Problems
+	if err != nil && !errors.As(err, &outside) {
+		return err
 	}
-	if _, err := openConnectors(checked, slog.New(slog.DiscardHandler), anyOrganization); err != nil {
+	if _, err := openConnectors(checked, slog.New(slog.DiscardHandler), anyOrganization); err != nil && !errors.As(err, &inside) {
+		return err
+	}
+	if err := config.Join(outside, inside); err != nil {
 		return fmt.Errorf("%s has problems:\n%w", c.File, err)
 	}
 	_, err = fmt.Fprintf(t.out, "%s is valid.\n", c.File)
