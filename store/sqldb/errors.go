@@ -26,7 +26,7 @@ var conflicts = map[string]string{
 	"groups_shared_name": "name", "groups.name": "name",
 	"identities_pkey": "identity", "identities.connector, identities.subject": "identity",
 	"factors_user_kind_name": "name", "factors.user_id, factors.kind, factors.name": "name",
-	"first_superuser_pkey": "superuser", "first_superuser.only": "superuser",
+	"first_superuser_pkey": "superuser", "first_superuser.singleton": "superuser",
 	"signing_keys_state": "state", "signing_keys.algorithm, signing_keys.state": "state",
 }
 

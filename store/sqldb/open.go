@@ -18,7 +18,8 @@ import (
 	"syscall"
 	"time"
 
-	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
 	_ "modernc.org/sqlite" // driver "sqlite"
@@ -101,10 +102,11 @@ func (db *DB) openSQLite(path string, pool int) error {
 }
 
 func (db *DB) openPostgres(o Options) error {
-	pool, err := sql.Open("pgx", o.URL.Reveal())
+	settings, err := pgx.ParseConfig(o.URL.Reveal())
 	if err != nil {
 		return errors.New("the PostgreSQL URL cannot be read") // the driver's error may show the password
 	}
+	pool := stdlib.OpenDB(*settings)
 	pool.SetMaxOpenConns(o.PoolSize)
 	pool.SetMaxIdleConns(o.PoolSize)
 	pool.SetConnMaxIdleTime(5 * time.Minute)
@@ -125,7 +127,7 @@ func (db *DB) Migrate(ctx context.Context) error {
 	}
 	var options []goose.ProviderOption
 	if db.dialect == goose.DialectPostgres {
-		locker, err := lock.NewPostgresSessionLocker()
+		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 120))
 		if err != nil {
 			return fmt.Errorf("migrate: %w", err)
 		}

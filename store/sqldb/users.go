@@ -24,7 +24,7 @@ var (
 	userPasswordSwap  = plain(`UPDATE users SET password_hash = $2, modified = $3 WHERE id = $1 AND password_hash = $4`)
 	userLogin         = plain(`UPDATE users SET last_login = $2 WHERE id = $1`)
 	superuserAny      = plain(`SELECT 1 FROM users WHERE superuser AND active LIMIT 1`)
-	superuserClaim    = plain(`INSERT INTO first_superuser (only, user_id) SELECT 1, $1 WHERE NOT EXISTS (SELECT 1 FROM users WHERE superuser)`)
+	superuserClaim    = plain(`INSERT INTO first_superuser (singleton, user_id) SELECT 1, $1 WHERE NOT EXISTS (SELECT 1 FROM users WHERE superuser)`)
 	identifierInsert  = plain(`INSERT INTO identifiers (value, user_id, kind) VALUES ($1, $2, $3)`)
 	identifiersDelete = plain(`DELETE FROM identifiers WHERE user_id = $1`)
 )

@@ -29,7 +29,7 @@ CREATE INDEX identifiers_user ON identifiers (user_id);
 
 -- A single row that the first superuser claims.
 CREATE TABLE first_superuser (
-    only INTEGER PRIMARY KEY CHECK (only = 1),
+    singleton INTEGER PRIMARY KEY CHECK (singleton = 1),
     user_id TEXT NOT NULL
 );
 

@@ -1,0 +1,241 @@
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"gatehouse/internal/id"
+	"gatehouse/provider"
+	"gatehouse/store"
+)
+
+// ProviderStore is the store under test.
+type ProviderStore = provider.Store
+
+// Provider runs the suite of provider.Store.
+func Provider(t *testing.T, open func(t *testing.T) ProviderStore) {
+	for name, test := range map[string]func(*testing.T, provider.Store){
+		"Clients": testClients, "Grants": testGrants, "Rotate": testRotate, "RotateRefuses": testRotateRefuses, "RaceRotate": testRaceRotate,
+		"Tombstone": testTombstone, "RevokeDuringRotation": testRevokeDuringRotation, "SessionGrants": testSessionGrants,
+		"ExpiredGrants": testExpiredGrants, "SigningKeys": testSigningKeys, "RaceSigningKey": testRaceSigningKey,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, open(t)) })
+	}
+}
+
+func testClients(t *testing.T, s provider.Store) {
+	before, err := s.ClientsVersion(t.Context())
+	must(t, err)
+	c := provider.Client{
+		ID: "c", Name: "Client", SecretHash: "hash", RedirectURIs: []string{"https://x.example/a?b=c", "com.example:/d"}, PostLogout: []string{"https://x.example"},
+		GrantTypes: []string{"client_credentials"}, Scopes: []string{"openid"}, Audience: []string{"https://api.example"}, IDTokenAlg: "ES256",
+		Enabled: true, Created: noon, Modified: noon,
+	}
+	must(t, s.SaveClient(t.Context(), c))
+	found, err := s.Client(t.Context(), "c")
+	must(t, err)
+	if diff := cmp.Diff(c, found); diff != "" {
+		t.Error(diff)
+	}
+	c.Name, c.Enabled, c.RedirectURIs, c.Modified = "New", false, nil, noon.Add(time.Second)
+	must(t, s.SaveClient(t.Context(), c))
+	found, err = s.Client(t.Context(), "c")
+	must(t, err)
+	if diff := cmp.Diff(c, found); diff != "" {
+		t.Error(diff)
+	}
+	if after, err := s.ClientsVersion(t.Context()); err != nil || after == before {
+		t.Errorf("version stays %d, %v", after, err)
+	}
+	_, err = s.Client(t.Context(), "C")
+	want(t, err, store.ErrNotFound)
+	c.Organization = "nowhere"
+	want(t, s.SaveClient(t.Context(), c), store.ErrNotFound)
+}
+
+func newGrant() provider.Grant {
+	return provider.Grant{
+		ID: id.New[id.Grant](), Client: "c", User: "u", Organization: "o", Session: "s", Scopes: []string{"openid", "offline_access"},
+		AuthTime: noon, ACR: "acr", AMR: []string{"pwd", "otp"}, Nonce: "n", Generation: 1, TokenHash: "hash 1",
+		Rotated: noon, Created: noon, Expires: noon.Add(24 * time.Hour),
+	}
+}
+
+func testGrants(t *testing.T, s provider.Store) {
+	g := newGrant()
+	must(t, s.CreateGrant(t.Context(), g))
+	want(t, s.CreateGrant(t.Context(), g), store.ErrConflict)
+	found, err := s.Grant(t.Context(), g.ID)
+	must(t, err)
+	if diff := cmp.Diff(g, found); diff != "" {
+		t.Error(diff)
+	}
+	_, err = s.Grant(t.Context(), "none")
+	want(t, err, store.ErrNotFound)
+}
+
+func rotation(g provider.Grant, from int64) provider.Rotation {
+	return provider.Rotation{
+		Grant: g.ID, From: from, FromHash: fmt.Sprint("hash ", from), TokenHash: fmt.Sprint("hash ", from+1), Successor: []byte(fmt.Sprint("sealed ", from)),
+		At: noon.Add(time.Duration(from) * time.Minute), IdleSince: noon.Add(-time.Hour),
+	}
+}
+
+func testRotate(t *testing.T, s provider.Store) {
+	g := newGrant()
+	must(t, s.CreateGrant(t.Context(), g))
+	for from := int64(1); from <= 50; from++ {
+		must(t, s.RotateGrant(t.Context(), rotation(g, from)))
+	}
+	found, err := s.Grant(t.Context(), g.ID)
+	must(t, err)
+	g.Generation, g.TokenHash, g.Successor, g.Rotated = 51, "hash 51", []byte("sealed 50"), noon.Add(50*time.Minute)
+	if diff := cmp.Diff(g, found); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func testRotateRefuses(t *testing.T, s provider.Store) {
+	for name, change := range map[string]func(*provider.Grant, *provider.Rotation){
+		"another generation": func(_ *provider.Grant, r *provider.Rotation) { r.From = 2 },
+		"another token":      func(_ *provider.Grant, r *provider.Rotation) { r.FromHash = "hash x" },
+		"revoked":            func(g *provider.Grant, _ *provider.Rotation) { g.Revoked = noon },
+		"absolute end":       func(_ *provider.Grant, r *provider.Rotation) { r.At = noon.Add(24 * time.Hour) },
+		"idle":               func(_ *provider.Grant, r *provider.Rotation) { r.IdleSince = noon },
+		"unknown":            func(_ *provider.Grant, r *provider.Rotation) { r.Grant = "none" },
+	} {
+		g := newGrant()
+		r := rotation(g, 1)
+		change(&g, &r)
+		must(t, s.CreateGrant(t.Context(), g))
+		if err := s.RotateGrant(t.Context(), r); err != store.ErrStale { //nolint:errorlint // exactly this one
+			t.Errorf("%s: %v, want ErrStale", name, err)
+		}
+	}
+}
+
+func testRaceRotate(t *testing.T, s provider.Store) {
+	g := newGrant()
+	must(t, s.CreateGrant(t.Context(), g))
+	for from := int64(1); from <= 10; from++ {
+		if won := race(t, store.ErrStale, func(int) error { return s.RotateGrant(context.Background(), rotation(g, from)) }); won != 1 {
+			t.Fatalf("%d rotated generation %d", won, from)
+		}
+	}
+}
+
+// testTombstone: a grant that was revoked before it was written stays revoked.
+func testTombstone(t *testing.T, s provider.Store) {
+	g := newGrant()
+	must(t, s.RevokeGrant(t.Context(), g.ID, noon, noon.Add(time.Hour)))
+	want(t, s.CreateGrant(t.Context(), g), store.ErrConflict)
+	found, err := s.Grant(t.Context(), g.ID)
+	must(t, err)
+	if found.Revoked.IsZero() || !found.Expires.Equal(noon.Add(time.Hour)) {
+		t.Errorf("tombstone = %+v", found)
+	}
+	must(t, s.RevokeGrant(t.Context(), g.ID, noon.Add(time.Minute), noon.Add(2*time.Hour)))
+	if found, err = s.Grant(t.Context(), g.ID); err != nil || !found.Revoked.Equal(noon) {
+		t.Errorf("the first time of revocation was lost: %v, %v", found.Revoked, err)
+	}
+}
+
+// testRevokeDuringRotation: whoever is first, in the end the grant is revoked and does not rotate.
+func testRevokeDuringRotation(t *testing.T, s provider.Store) {
+	for range 20 {
+		g := newGrant()
+		must(t, s.CreateGrant(t.Context(), g))
+		race(t, store.ErrStale, func(i int) error {
+			if i == 0 {
+				return s.RevokeGrant(context.Background(), g.ID, noon.Add(time.Minute), noon.Add(time.Hour))
+			}
+			return s.RotateGrant(context.Background(), rotation(g, 1))
+		})
+		found, err := s.Grant(t.Context(), g.ID)
+		must(t, err)
+		if found.Revoked.IsZero() {
+			t.Fatal("the revocation was lost")
+		}
+		r := rotation(g, found.Generation)
+		r.FromHash = found.TokenHash
+		want(t, s.RotateGrant(t.Context(), r), store.ErrStale)
+	}
+}
+
+func testSessionGrants(t *testing.T, s provider.Store) {
+	first, second, other := newGrant(), newGrant(), newGrant()
+	other.Session = "another"
+	for _, g := range []provider.Grant{first, second, other} {
+		must(t, s.CreateGrant(t.Context(), g))
+	}
+	revoked, err := s.RevokeSessionGrants(t.Context(), "s", noon)
+	must(t, err)
+	if len(revoked) != 2 {
+		t.Errorf("revoked %v", revoked)
+	}
+	if found, err := s.Grant(t.Context(), other.ID); err != nil || !found.Revoked.IsZero() {
+		t.Errorf("another session's grant: %v, %v", found.Revoked, err)
+	}
+	if revoked, err = s.RevokeSessionGrants(t.Context(), "s", noon); err != nil || len(revoked) != 0 {
+		t.Errorf("again: %v, %v", revoked, err)
+	}
+}
+
+func testExpiredGrants(t *testing.T, s provider.Store) {
+	for range 3 {
+		must(t, s.CreateGrant(t.Context(), newGrant()))
+	}
+	for _, c := range []struct {
+		before time.Time
+		want   int
+	}{{noon.Add(24 * time.Hour), 0}, {noon.Add(25 * time.Hour), 2}, {noon.Add(25 * time.Hour), 1}, {noon.Add(25 * time.Hour), 0}} {
+		if deleted, err := s.DeleteExpiredGrants(t.Context(), c.before, 2); err != nil || deleted != c.want {
+			t.Errorf("deleted %d, want %d, %v", deleted, c.want, err)
+		}
+	}
+}
+
+func signingKey(kid, algorithm string, state provider.KeyState) provider.SigningKey {
+	return provider.SigningKey{ID: kid, Algorithm: algorithm, State: state, Private: []byte("\x00sealed"), Created: noon}
+}
+
+func testSigningKeys(t *testing.T, s provider.Store) {
+	for _, k := range []provider.SigningKey{signingKey("c", "ES256", provider.KeyCurrent), signingKey("n", "ES256", provider.KeyNext), signingKey("r", "RS256", provider.KeyCurrent)} {
+		must(t, s.CreateSigningKey(t.Context(), k))
+	}
+	wantConflict(t, s.CreateSigningKey(t.Context(), signingKey("x", "ES256", provider.KeyCurrent)), "state")
+	must(t, s.PromoteSigningKey(t.Context(), "n", noon.Add(time.Hour)))
+	want(t, s.PromoteSigningKey(t.Context(), "n", noon.Add(time.Hour)), store.ErrStale)
+	want(t, s.PromoteSigningKey(t.Context(), "none", noon), store.ErrStale)
+	keys, err := s.SigningKeys(t.Context())
+	must(t, err)
+	states := map[string]provider.KeyState{}
+	for _, k := range keys {
+		states[k.ID] = k.State
+		if k.ID == "c" && !k.Retires.Equal(noon.Add(time.Hour)) {
+			t.Errorf("retires = %v", k.Retires)
+		}
+	}
+	if diff := cmp.Diff(map[string]provider.KeyState{"c": provider.KeyRetired, "n": provider.KeyCurrent, "r": provider.KeyCurrent}, states); diff != "" {
+		t.Error(diff)
+	}
+	if deleted, err := s.DeleteSigningKeys(t.Context(), noon); err != nil || deleted != 0 {
+		t.Errorf("deleted %d, %v", deleted, err)
+	}
+	if deleted, err := s.DeleteSigningKeys(t.Context(), noon.Add(2*time.Hour)); err != nil || deleted != 1 {
+		t.Errorf("deleted %d, %v", deleted, err)
+	}
+}
+
+func testRaceSigningKey(t *testing.T, s provider.Store) {
+	won := race(t, store.ErrConflict, func(i int) error {
+		return s.CreateSigningKey(context.Background(), signingKey(fmt.Sprint("k", i), "ES256", provider.KeyCurrent))
+	})
+	if won != 1 {
+		t.Errorf("%d current keys", won)
+	}
+}

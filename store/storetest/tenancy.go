@@ -1,0 +1,386 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"gatehouse/audit"
+	"gatehouse/internal/id"
+	"gatehouse/internal/password"
+	"gatehouse/store"
+	"gatehouse/tenancy"
+)
+
+// TenancyStore is the store under test.
+type TenancyStore = tenancy.Store
+
+// world is two organizations that look alike, and people: Ada manages the first, Grace the second, Both is in both.
+type world struct {
+	tenancy.Store
+	a, b             tenancy.Organization
+	ada, grace, both tenancy.User
+	all              tenancy.Scope // sees everything
+	inA, inB         tenancy.Scope // of Ada and of Grace
+}
+
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 123456000, time.UTC)
+
+func newUser(username, email string) tenancy.User {
+	return tenancy.User{
+		ID: id.New[id.User](), Username: username, Email: email, EmailVerified: true, FirstName: "Fïrst", LastName: "Låst", Language: "it",
+		PasswordHash: "hash of " + username, Active: true, Created: noon, Modified: noon,
+	}
+}
+
+func newOrganization(slug string) tenancy.Organization {
+	return tenancy.Organization{ID: id.New[id.Organization](), Name: "The same name", Slug: slug, Active: true, FactorPolicy: tenancy.FactorRequired, Created: noon, Modified: noon}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func newWorld(t *testing.T, s tenancy.Store) *world {
+	t.Helper()
+	w := &world{
+		Store: s, a: newOrganization("alpha"), b: newOrganization("beta"), all: tenancy.System("test"),
+		ada: newUser("ada", "ada@x.example"), grace: newUser("grace", "grace@x.example"), both: newUser("both", ""),
+	}
+	ctx := context.Background()
+	for _, o := range []tenancy.Organization{w.a, w.b} {
+		must(t, s.CreateOrganization(ctx, w.all, o))
+	}
+	for _, u := range []tenancy.User{w.ada, w.grace, w.both} {
+		must(t, s.CreateUser(ctx, u))
+	}
+	for _, m := range []tenancy.Membership{
+		{User: w.ada.ID, Organization: w.a.ID, Role: tenancy.Owner},
+		{User: w.grace.ID, Organization: w.b.ID, Role: tenancy.Manager},
+		{User: w.both.ID, Organization: w.a.ID, Role: tenancy.Member},
+		{User: w.both.ID, Organization: w.b.ID, Role: tenancy.Member},
+	} {
+		m.ID, m.Created, m.Modified = id.New[id.Membership](), noon, noon
+		must(t, s.AddMembership(ctx, w.all, m))
+	}
+	w.inA, w.inB = w.scope(t, w.ada.ID), w.scope(t, w.grace.ID)
+	return w
+}
+
+// scope loads a user's authority as entry points do.
+func (w *world) scope(t *testing.T, user id.User) tenancy.Scope {
+	t.Helper()
+	hasher, err := password.New(password.Config{MemoryKiB: 64, Passes: 1})
+	must(t, err)
+	scope, err := (&tenancy.Directory{Store: w.Store, Passwords: hasher, Now: func() time.Time { return noon }}).Scope(context.Background(), user)
+	must(t, err)
+	return scope
+}
+
+// Tenancy runs the suite of tenancy.Store.
+func Tenancy(t *testing.T, open func(t *testing.T) TenancyStore) {
+	for name, test := range map[string]func(*testing.T, *world){
+		"Users": testUsers, "Identifiers": testIdentifiers, "UpdateUser": testUpdateUser, "PasswordHash": testPasswordHash,
+		"FirstSuperuser": testFirstSuperuser, "Organizations": testOrganizations, "ForeignOrganization": testForeignOrganization,
+		"Memberships": testMemberships, "OneOwner": testOneOwner, "Standing": testStanding, "Groups": testGroups, "Identities": testIdentities,
+		"TransactionRollsBack": testRollback, "BadText": testBadText, "RaceIdentifier": testRaceIdentifier, "RaceOwner": testRaceOwner,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, newWorld(t, open(t))) })
+	}
+}
+
+func testUsers(t *testing.T, w *world) {
+	found, err := w.User(t.Context(), w.ada.ID)
+	must(t, err)
+	if diff := cmp.Diff(w.ada, found); diff != "" {
+		t.Error(diff)
+	}
+	_, err = w.User(t.Context(), "nobody")
+	want(t, err, store.ErrNotFound)
+	must(t, w.RecordLogin(t.Context(), w.ada.ID, noon.Add(time.Hour)))
+	found, err = w.User(t.Context(), w.ada.ID)
+	must(t, err)
+	if !found.LastLogin.Equal(noon.Add(time.Hour)) {
+		t.Errorf("last login = %v", found.LastLogin)
+	}
+	want(t, w.RecordLogin(t.Context(), "nobody", noon), store.ErrNotFound)
+}
+
+func wantConflict(t *testing.T, err error, field string) {
+	t.Helper()
+	var conflict *store.Conflict
+	if !errors.As(err, &conflict) || conflict.Field != field || !errors.Is(err, store.ErrConflict) {
+		t.Errorf("error = %v, want a conflict on %s", err, field)
+	}
+}
+
+// testIdentifiers: usernames and e-mail addresses share one namespace, whatever their case.
+func testIdentifiers(t *testing.T, w *world) {
+	for _, identifier := range []string{"ada", "ada@x.example"} {
+		if found, err := w.UserByIdentifier(t.Context(), identifier); err != nil || found.ID != w.ada.ID {
+			t.Errorf("%s: %v, %v", identifier, found.ID, err)
+		}
+	}
+	_, err := w.UserByIdentifier(t.Context(), "nobody")
+	want(t, err, store.ErrNotFound)
+	wantConflict(t, w.CreateUser(t.Context(), newUser("ADA", "new@x.example")), "username")
+	wantConflict(t, w.CreateUser(t.Context(), newUser("new", "Ada@X.example")), "email")
+	wantConflict(t, w.CreateUser(t.Context(), newUser("Ada@x.example", "")), "username")
+	wantConflict(t, w.CreateUser(t.Context(), newUser("ａｄａ", "")), "username")
+	if _, err := w.UserByIdentifier(t.Context(), "new"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("a refused user is there: %v", err)
+	}
+	must(t, w.CreateUser(t.Context(), newUser("own@x.example", "own@x.example")))
+	must(t, w.CreateUser(t.Context(), newUser("noaddress", "")))
+}
+
+func testUpdateUser(t *testing.T, w *world) {
+	changed := w.ada
+	changed.Username, changed.Email, changed.Active, changed.Modified = "ada2", "ada2@x.example", false, noon.Add(time.Second)
+	changed.PasswordHash = "not written"
+	must(t, w.UpdateUser(t.Context(), changed))
+	found, err := w.UserByIdentifier(t.Context(), "ada2@x.example")
+	must(t, err)
+	changed.PasswordHash = w.ada.PasswordHash
+	if diff := cmp.Diff(changed, found); diff != "" {
+		t.Error(diff)
+	}
+	_, err = w.UserByIdentifier(t.Context(), "ada")
+	want(t, err, store.ErrNotFound)
+	changed.Username = "grace"
+	wantConflict(t, w.UpdateUser(t.Context(), changed), "username")
+	if _, err := w.UserByIdentifier(t.Context(), "ada2"); err != nil {
+		t.Errorf("a refused update took the old name away: %v", err)
+	}
+	changed.ID = "nobody"
+	want(t, w.UpdateUser(t.Context(), changed), store.ErrNotFound)
+}
+
+func testPasswordHash(t *testing.T, w *world) {
+	want(t, w.SetPasswordHash(t.Context(), w.ada.ID, "another", "new", noon), store.ErrStale)
+	want(t, w.SetPasswordHash(t.Context(), w.ada.ID, w.ada.PasswordHash, "new", noon), nil)
+	want(t, w.SetPasswordHash(t.Context(), w.ada.ID, w.ada.PasswordHash, "newer", noon), store.ErrStale)
+	want(t, w.SetPasswordHash(t.Context(), w.ada.ID, "", "forced", noon), nil)
+	want(t, w.SetPasswordHash(t.Context(), "nobody", "", "x", noon), store.ErrNotFound)
+	if found, err := w.User(t.Context(), w.ada.ID); err != nil || found.PasswordHash != "forced" {
+		t.Errorf("hash = %q, %v", found.PasswordHash, err)
+	}
+}
+
+func testFirstSuperuser(t *testing.T, w *world) {
+	if has, err := w.HasSuperuser(t.Context()); err != nil || has {
+		t.Errorf("has superuser = %v, %v", has, err)
+	}
+	won := race(t, store.ErrConflict, func(i int) error {
+		u := newUser("root"+string(rune('a'+i)), "")
+		u.Superuser = true
+		return w.CreateFirstSuperuser(context.Background(), u)
+	})
+	if won != 1 {
+		t.Errorf("%d first superusers", won)
+	}
+	if has, err := w.HasSuperuser(t.Context()); err != nil || !has {
+		t.Errorf("has superuser = %v, %v", has, err)
+	}
+}
+
+func testOrganizations(t *testing.T, w *world) {
+	found, err := w.Organization(t.Context(), w.inA, w.a.ID)
+	must(t, err)
+	if diff := cmp.Diff(w.a, found); diff != "" {
+		t.Error(diff)
+	}
+	wantConflict(t, w.CreateOrganization(t.Context(), w.all, newOrganization("alpha")), "slug")
+	changed := w.a
+	changed.Name, changed.Active, changed.Modified = "New", false, noon.Add(time.Second)
+	must(t, w.UpdateOrganization(t.Context(), w.all, changed))
+	found, err = w.OrganizationBySlug(t.Context(), w.all, "alpha")
+	must(t, err)
+	if diff := cmp.Diff(changed, found); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// testForeignOrganization: what is not within the scope is not there.
+func testForeignOrganization(t *testing.T, w *world) {
+	_, err := w.Organization(t.Context(), w.inA, w.b.ID)
+	want(t, err, store.ErrNotFound)
+	_, err = w.OrganizationBySlug(t.Context(), w.inA, "beta")
+	want(t, err, store.ErrNotFound)
+	want(t, w.UpdateOrganization(t.Context(), w.inA, w.b), store.ErrNotFound)
+	want(t, w.CreateOrganization(t.Context(), w.inA, newOrganization("gamma")), store.ErrNotFound)
+	m := tenancy.Membership{ID: id.New[id.Membership](), User: w.ada.ID, Organization: w.b.ID, Role: tenancy.Member, Created: noon, Modified: noon}
+	want(t, w.AddMembership(t.Context(), w.inA, m), store.ErrNotFound)
+	nowhere := w.scope(t, w.both.ID) // a member manages nothing
+	_, err = w.Organization(t.Context(), nowhere, w.a.ID)
+	want(t, err, store.ErrNotFound)
+}
+
+func testMemberships(t *testing.T, w *world) {
+	for _, c := range []struct {
+		scope tenancy.Scope
+		want  []id.Organization
+	}{{w.all, []id.Organization{w.a.ID, w.b.ID}}, {w.inA, []id.Organization{w.a.ID}}, {w.inB, []id.Organization{w.b.ID}}, {w.scope(t, w.both.ID), nil}} {
+		found, err := w.Memberships(t.Context(), c.scope, w.both.ID)
+		must(t, err)
+		var got []id.Organization
+		for _, m := range found {
+			got = append(got, m.Organization)
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Error(diff)
+		}
+	}
+	again := tenancy.Membership{ID: id.New[id.Membership](), User: w.both.ID, Organization: w.a.ID, Role: tenancy.Manager, Created: noon, Modified: noon}
+	wantConflict(t, w.AddMembership(t.Context(), w.all, again), "membership")
+	again.User = "nobody"
+	want(t, w.AddMembership(t.Context(), w.all, again), store.ErrNotFound)
+}
+
+func testOneOwner(t *testing.T, w *world) {
+	second := newUser("second", "")
+	must(t, w.CreateUser(t.Context(), second))
+	m := tenancy.Membership{ID: id.New[id.Membership](), User: second.ID, Organization: w.a.ID, Role: tenancy.Owner, Created: noon, Modified: noon}
+	wantConflict(t, w.AddMembership(t.Context(), w.all, m), "owner")
+	m.Organization = w.b.ID
+	must(t, w.AddMembership(t.Context(), w.all, m))
+}
+
+func testStanding(t *testing.T, w *world) {
+	groups := []tenancy.Group{
+		{ID: id.New[id.Group](), Name: "Shared", Permissions: []tenancy.Permission{"app.add_x", "app.view_x"}},
+		{ID: id.New[id.Group](), Name: "Of A", Organization: w.a.ID, Permissions: []tenancy.Permission{"app.change_x"}},
+		{ID: id.New[id.Group](), Name: "Of B", Organization: w.b.ID},
+	}
+	for _, g := range groups {
+		must(t, w.CreateGroup(t.Context(), w.all, g))
+		must(t, w.AddToGroup(t.Context(), w.all, g.ID, w.both.ID))
+		must(t, w.AddToGroup(t.Context(), w.all, g.ID, w.both.ID))
+	}
+	standing, err := w.Standing(t.Context(), w.both.ID)
+	must(t, err)
+	if len(standing.Places) != 2 || len(standing.Groups) != 3 || len(standing.GroupsIn(w.a.ID)) != 2 {
+		t.Errorf("places %v, groups %v", standing.Places, standing.Groups)
+	}
+	for _, g := range standing.Groups {
+		for _, wanted := range groups {
+			if wanted.ID == g.ID {
+				if diff := cmp.Diff(wanted, g); diff != "" {
+					t.Error(diff)
+				}
+			}
+		}
+	}
+	disabled := w.b
+	disabled.Active = false
+	must(t, w.UpdateOrganization(t.Context(), w.all, disabled))
+	standing, err = w.Standing(t.Context(), w.both.ID)
+	must(t, err)
+	if len(standing.Places) != 1 || standing.Places[0].Organization.ID != w.a.ID || len(standing.Groups) != 2 {
+		t.Errorf("after disabling: places %v, groups %v", standing.Places, standing.Groups)
+	}
+	_, err = w.Standing(t.Context(), "nobody")
+	want(t, err, store.ErrNotFound)
+}
+
+func testGroups(t *testing.T, w *world) {
+	shared := tenancy.Group{ID: id.New[id.Group](), Name: "Name"}
+	ofA := tenancy.Group{ID: id.New[id.Group](), Name: "Name", Organization: w.a.ID}
+	ofB := tenancy.Group{ID: id.New[id.Group](), Name: "Name", Organization: w.b.ID}
+	want(t, w.CreateGroup(t.Context(), w.inA, shared), store.ErrNotFound)
+	want(t, w.CreateGroup(t.Context(), w.inA, ofB), store.ErrNotFound)
+	for _, g := range []tenancy.Group{shared, ofA, ofB} {
+		must(t, w.CreateGroup(t.Context(), w.all, g))
+		g.ID = id.New[id.Group]()
+		wantConflict(t, w.CreateGroup(t.Context(), w.all, g), "name")
+	}
+	for g, wanted := range map[id.Group]error{shared.ID: nil, ofA.ID: nil, ofB.ID: store.ErrNotFound} {
+		_, err := w.Group(t.Context(), w.inA, g)
+		want(t, err, wanted)
+		want(t, w.AddToGroup(t.Context(), w.inA, g, w.both.ID), wanted)
+	}
+	if found, err := w.SharedGroupByName(t.Context(), "Name"); err != nil || found.ID != shared.ID {
+		t.Errorf("shared group = %v, %v", found, err)
+	}
+}
+
+func testIdentities(t *testing.T, w *world) {
+	i := tenancy.Identity{Connector: "staff", Subject: "Subject-1", User: w.ada.ID, Created: noon}
+	must(t, w.CreateIdentity(t.Context(), i))
+	other := i
+	other.User = w.grace.ID
+	wantConflict(t, w.CreateIdentity(t.Context(), other), "identity")
+	other.Connector = "other"
+	must(t, w.CreateIdentity(t.Context(), other))
+	found, err := w.Identity(t.Context(), "staff", "Subject-1")
+	must(t, err)
+	if diff := cmp.Diff(i, found); diff != "" {
+		t.Error(diff)
+	}
+	for _, subject := range []string{"subject-1", "Subject-1 ", "Subject", ""} {
+		_, err := w.Identity(t.Context(), "staff", subject)
+		want(t, err, store.ErrNotFound)
+	}
+	must(t, w.RecordIdentityLogin(t.Context(), "staff", "Subject-1", noon.Add(time.Hour)))
+	want(t, w.RecordIdentityLogin(t.Context(), "staff", "none", noon), store.ErrNotFound)
+}
+
+var errOnPurpose = errors.New("on purpose")
+
+func testRollback(t *testing.T, w *world) {
+	err := w.InTx(t.Context(), func(tx tenancy.Store) error {
+		must(t, tx.CreateUser(context.Background(), newUser("gone", "")))
+		must(t, tx.Record(context.Background(), audit.Event{ID: id.New[string](), At: noon, Action: "user.created"}))
+		if _, err := tx.UserByIdentifier(context.Background(), "gone"); err != nil {
+			t.Errorf("not seen within its transaction: %v", err)
+		}
+		return tx.InTx(context.Background(), func(tenancy.Store) error { return errOnPurpose })
+	})
+	want(t, err, errOnPurpose)
+	_, err = w.UserByIdentifier(t.Context(), "gone")
+	want(t, err, store.ErrNotFound)
+}
+
+func testBadText(t *testing.T, w *world) {
+	for _, text := range []string{"a\x00b", "\xff"} {
+		_, err := w.UserByIdentifier(t.Context(), text)
+		want(t, err, store.ErrNotFound)
+		if err := w.CreateIdentity(t.Context(), tenancy.Identity{Connector: "c", Subject: text, User: w.ada.ID}); err == nil {
+			t.Errorf("%q was written", text)
+		}
+	}
+}
+
+func testRaceIdentifier(t *testing.T, w *world) {
+	won := race(t, store.ErrConflict, func(i int) error {
+		if i%2 == 0 {
+			return w.CreateUser(context.Background(), newUser("race@x.example", ""))
+		}
+		u := newUser("racer"+string(rune('a'+i)), "Race@X.example")
+		return w.CreateUser(context.Background(), u)
+	})
+	if won != 1 {
+		t.Errorf("%d users have one identifier", won)
+	}
+}
+
+func testRaceOwner(t *testing.T, w *world) {
+	won := race(t, store.ErrConflict, func(i int) error {
+		u := newUser("owner"+string(rune('a'+i)), "")
+		if err := w.CreateUser(context.Background(), u); err != nil {
+			return err
+		}
+		return w.AddMembership(context.Background(), w.all, tenancy.Membership{
+			ID: id.New[id.Membership](), User: u.ID, Organization: w.b.ID, Role: tenancy.Owner, Created: noon, Modified: noon,
+		})
+	})
+	if won != 1 {
+		t.Errorf("%d owners", won)
+	}
+}
