@@ -78,6 +78,12 @@ func (b *Browser) Wait(selector string) {
 	b.do("wait for "+selector, chromedp.WaitVisible(chromedp.CSS(selector)))
 }
 
+// Gone waits until no such element is there.
+func (b *Browser) Gone(selector string) {
+	b.tb.Helper()
+	b.do("wait until gone: "+selector, chromedp.WaitNotPresent(chromedp.CSS(selector)))
+}
+
 // Text waits for an element, visible or not, and returns its text.
 func (b *Browser) Text(selector string) string {
 	b.tb.Helper()
