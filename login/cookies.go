@@ -26,7 +26,7 @@ func NewCookies(issuer *url.URL) Cookies {
 }
 
 func (c Cookies) write(w http.ResponseWriter, name, value string, expires time.Time) {
-	http.SetCookie(w, &http.Cookie{
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure wherever there is https; see Cookies
 		Name: name, Value: value, Path: "/", Secure: c.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode, Expires: expires,
 	})
 }

@@ -36,7 +36,7 @@ func (h *Handler) password(w http.ResponseWriter, r *http.Request) error {
 	user, err := h.Directory.Authenticate(r.Context(), identifier, r.PostFormValue("password"))
 	switch {
 	case errors.Is(err, tenancy.ErrBadCredentials):
-		return h.showSignIn(w, r, v, http.StatusUnauthorized, identifier, &ui.Alert{
+		return h.showSignIn(w, v, http.StatusUnauthorized, identifier, &ui.Alert{
 			Kind: ui.AlertError, Title: "That did not match", Text: "Check the username or e-mail address and the password, and try again.",
 		})
 	case errors.Is(err, password.ErrBusy):

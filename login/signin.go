@@ -31,7 +31,7 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) error {
 	case stepRefuse:
 		return h.showRefusal(r, v, d)
 	default:
-		return h.showSignIn(w, r, v, http.StatusOK, "", flowAlert(v))
+		return h.showSignIn(w, v, http.StatusOK, "", flowAlert(v))
 	}
 }
 
@@ -52,7 +52,7 @@ func flowAlert(v *visit) *ui.Alert {
 	return &ui.Alert{Kind: ui.AlertError, Title: "Sign-in did not work", Text: v.open.flow().Alert}
 }
 
-func (h *Handler) showSignIn(w http.ResponseWriter, r *http.Request, v *visit, status int, identifier string, alert *ui.Alert) error {
+func (h *Handler) showSignIn(w http.ResponseWriter, v *visit, status int, identifier string, alert *ui.Alert) error {
 	if identifier == "" && v.facts.request != nil {
 		identifier = v.facts.request.LoginHint
 	}

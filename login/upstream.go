@@ -25,7 +25,7 @@ func (h *Handler) connector(w http.ResponseWriter, r *http.Request) error {
 	}
 	configured, known := h.Connectors.Enabled(id.Connector(r.PostFormValue("connector")))
 	if !known {
-		return h.showSignIn(w, r, v, http.StatusBadRequest, "", connectorAlert("", connectors.ReasonDenied))
+		return h.showSignIn(w, v, http.StatusBadRequest, "", connectorAlert("", connectors.ReasonDenied))
 	}
 	state, flow := newFlowID(), *v.open.flow()
 	force := mustBeFresh(v.facts.request)
@@ -35,7 +35,7 @@ func (h *Handler) connector(w http.ResponseWriter, r *http.Request) error {
 	var failed *connectors.Error
 	if errors.As(err, &failed) {
 		note(r, configured.ID, failed)
-		return h.showSignIn(w, r, v, http.StatusServiceUnavailable, "", connectorAlert(configured.Name, failed.Reason))
+		return h.showSignIn(w, v, http.StatusServiceUnavailable, "", connectorAlert(configured.Name, failed.Reason))
 	}
 	if err != nil {
 		return err

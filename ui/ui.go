@@ -123,7 +123,7 @@ func (r *Renderer) Render(w http.ResponseWriter, status int, view View) error {
 	name, title := view.page()
 	var body bytes.Buffer
 	if err := r.pages[name].ExecuteTemplate(&body, "layout.html", layout{Title: title, View: view}); err != nil {
-		http.Error(w, "This page cannot be shown.", http.StatusInternalServerError)
+		w.WriteHeader(http.StatusInternalServerError)
 		return fmt.Errorf("render %s: %w", name, err)
 	}
 	setHeaders(w.Header())

@@ -27,7 +27,7 @@ func TestConfigCheckReportsEverything(t *testing.T) {
 		"      client_secret: hunter2",
 		"  - id: other",
 		"    kind: odic",
-		"log: {levle: info}",
+		"log: {levels: info}",
 		"listen: nowhere",
 	}, "\n")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -40,7 +40,7 @@ func TestConfigCheckReportsEverything(t *testing.T) {
 	for _, want := range []string{
 		`5:7: connectors[0].settings.isuer: unknown key; did you mean "issuer"?`,
 		`8:11: connectors[1].kind: there is no kind of connector "odic"`,
-		`9:7: log.levle: unknown key; did you mean "level"?`,
+		`9:7: log.levels: unknown key; did you mean "level"?`,
 		`10:9: listen: must be host:port`,
 	} {
 		if !strings.Contains(problems, want) {

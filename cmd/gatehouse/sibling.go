@@ -117,7 +117,7 @@ func (s *sibling) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (s *sibling) begin(w http.ResponseWriter, r *http.Request) {
 	trip := siblingSignIn{State: secret.Token(16), Nonce: secret.Token(16), Verifier: oauth2.GenerateVerifier()}
-	http.SetCookie(w, &http.Cookie{
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // the example runs on plain http, on loopback only
 		Name: siblingCookie, Value: trip.State + "." + trip.Nonce + "." + trip.Verifier, Path: "/", HttpOnly: true,
 		SameSite: http.SameSiteLaxMode, MaxAge: 1800,
 	})

@@ -10,17 +10,26 @@ import (
 	"github.com/google/uuid"
 )
 
-// Identifiers of the things that Gatehouse stores. The empty string means "none".
+// The empty string means "none" in each of them.
 type (
-	User         string
+	// User identifies a person with an account.
+	User string
+	// Organization identifies a tenant.
 	Organization string
-	Membership   string
-	Group        string
-	Factor       string
-	Grant        string // a refresh-token family
-	Session      string // public name of a browser session ("sid"), never its secret
-	Client       string // chosen by the operator, unique in the installation
-	Connector    string // chosen by the operator, unique in the installation
+	// Membership identifies a user in an organization.
+	Membership string
+	// Group identifies a set of permissions.
+	Group string
+	// Factor identifies an enrolled second factor.
+	Factor string
+	// Grant identifies a refresh-token family.
+	Grant string
+	// Session is the public name of a browser session ("sid"), never its secret.
+	Session string
+	// Client is chosen by the operator, unique in the installation.
+	Client string
+	// Connector is chosen by the operator, unique in the installation.
+	Connector string
 )
 
 // New makes a fresh identifier of kind T.

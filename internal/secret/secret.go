@@ -45,11 +45,17 @@ func (t Text) Equal(other string) bool {
 	return subtle.ConstantTimeCompare(a[:], b[:]) == 1
 }
 
-// String, GoString, MarshalText and LogValue all hide the value.
-func (t Text) String() string               { return redacted }
-func (t Text) GoString() string             { return redacted }
+// String hides the value.
+func (t Text) String() string { return redacted }
+
+// GoString hides the value from %#v.
+func (t Text) GoString() string { return redacted }
+
+// MarshalText hides the value from encoders.
 func (t Text) MarshalText() ([]byte, error) { return []byte(redacted), nil }
-func (t Text) LogValue() slog.Value         { return slog.StringValue(redacted) }
+
+// LogValue hides the value from loggers.
+func (t Text) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 // Hash is the form in which tokens are stored: SHA-256, unpadded base64url. It suits random tokens only, never passwords.
 func Hash(token string) string {

@@ -68,12 +68,16 @@ func atEnd(work func()) {
 // Main runs the tests and then stops the servers; call it from TestMain of a package that uses them.
 func Main(m *testing.M) {
 	code := m.Run()
+	end()
+	os.Exit(code)
+}
+
+func end() {
 	ending.mu.Lock()
 	defer ending.mu.Unlock()
 	for i := len(ending.work) - 1; i >= 0; i-- {
 		ending.work[i]()
 	}
-	os.Exit(code)
 }
 
 // start runs a server that dies with this process, also when that is killed. A fresh thread would end too early, so the command is
