@@ -12,6 +12,7 @@ import (
 	"gatehouse/audit"
 	"gatehouse/internal/id"
 	"gatehouse/internal/password"
+	"gatehouse/store"
 )
 
 // Directory is every operation on users and organizations. All fields are required.
@@ -93,7 +94,8 @@ func (d *Directory) Scope(ctx context.Context, user id.User) (Scope, error) {
 	return newScope(standing), nil
 }
 
-// Standing loads a user with everything that decides what he may do. The user himself may, and the program.
+// Standing loads a user with everything that decides what he may do. The user himself may, superusers and the program; to others
+// every user is ErrForbidden, there or not.
 func (d *Directory) Standing(ctx context.Context, scope Scope, user id.User) (Standing, error) {
 	if !scope.Everywhere() && scope.Actor() != user {
 		return Standing{}, ErrForbidden
@@ -101,15 +103,33 @@ func (d *Directory) Standing(ctx context.Context, scope Scope, user id.User) (St
 	return d.Store.Standing(ctx, user)
 }
 
-// Bootstrap makes what every installation starts with: the organization "default" and the groups Administrator and Operator. What
-// is there already is left alone, however it was changed. Safe on many nodes at once.
+// Bootstrap makes what every installation starts with: the organization "default" and the groups Administrator and Operator. It
+// happens once in the life of an installation: what is changed, renamed or deleted afterwards stays so. Safe on many nodes at once.
 func (d *Directory) Bootstrap(ctx context.Context, scope Scope) error {
-	_, err := d.EnsureOrganization(ctx, scope, Organization{Name: defaultOrganization, Slug: defaultOrganization})
-	if err != nil {
-		return err
+	if !scope.Everywhere() {
+		return ErrForbidden
 	}
-	for _, group := range DefaultGroups() {
-		if _, err := d.CreateGroup(ctx, scope, group); err != nil && !isConflict(err) {
+	return d.Store.InTx(ctx, func(tx Store) error {
+		first, err := tx.Once(ctx, "bootstrap")
+		if err != nil || !first {
+			return err
+		}
+		within := Directory{Store: tx, Passwords: d.Passwords, Now: d.Now}
+		_, err = within.EnsureOrganization(ctx, scope, Organization{Name: defaultOrganization, Slug: defaultOrganization})
+		if err != nil {
+			return err
+		}
+		return within.ensureGroups(ctx, scope, DefaultGroups())
+	})
+}
+
+func (d *Directory) ensureGroups(ctx context.Context, scope Scope, groups []Group) error {
+	for _, group := range groups {
+		_, err := d.Store.SharedGroupByName(ctx, group.Name)
+		if errors.Is(err, store.ErrNotFound) {
+			_, err = d.CreateGroup(ctx, scope, group)
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -20,8 +20,10 @@ func Normalise(identifier string) (string, error) {
 	if !utf8.ValidString(identifier) || len(identifier) > 4*maxIdentifier {
 		return "", errIdentifier
 	}
-	// Folding can leave NFKC, so it is normalised again (Unicode 16, section 3.13, caseless matching).
-	normal := norm.NFKC.String(cases.Fold().String(norm.NFKC.String(strings.TrimSpace(identifier))))
+	// Folding can leave NFKC, so it is normalised again (Unicode 16, section 3.13, caseless matching). ToLower is for Cherokee, whose
+	// two cases Fold swaps.
+	folded := strings.ToLower(cases.Fold().String(norm.NFKC.String(strings.TrimSpace(identifier))))
+	normal := norm.NFKC.String(folded)
 	if normal == "" || utf8.RuneCountInString(normal) > maxIdentifier {
 		return "", errIdentifier
 	}

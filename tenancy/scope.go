@@ -2,6 +2,7 @@ package tenancy
 
 import (
 	"slices"
+	"strings"
 
 	"gatehouse/internal/id"
 )
@@ -17,6 +18,7 @@ type scopeState struct {
 	actor         id.User // empty for the program itself
 	reason        string  // set for the program itself
 	superuser     bool
+	staff         bool
 	organizations []id.Organization // where the actor is a manager
 	permissions   map[Permission]bool
 }
@@ -29,7 +31,7 @@ func System(reason string) Scope {
 
 // newScope is the authority of a loaded user.
 func newScope(standing Standing) Scope {
-	state := &scopeState{actor: standing.User.ID, superuser: standing.User.Superuser, permissions: map[Permission]bool{}}
+	state := &scopeState{actor: standing.User.ID, superuser: standing.User.Superuser, staff: standing.User.Staff, permissions: map[Permission]bool{}}
 	for _, place := range standing.Places {
 		if place.Role.AtLeast(Manager) {
 			state.organizations = append(state.organizations, place.Organization.ID)
@@ -74,8 +76,17 @@ func (s Scope) Covers(organization id.Organization) bool {
 	return state.superuser || slices.Contains(state.organizations, organization)
 }
 
-// Has reports whether the actor holds a permission.
+// Has reports whether the actor holds a permission. Who may change something may view it.
 func (s Scope) Has(permission Permission) bool {
 	state := s.must()
-	return state.superuser || state.permissions[permission]
+	if state.superuser || state.permissions[permission] {
+		return true
+	}
+	app, rest, viewing := strings.Cut(string(permission), ".view_")
+	return viewing && state.permissions[Permission(app+".change_"+rest)]
+}
+
+// holds reports whether the actor holds every one of the permissions: what he may grant, and whose holder's account he may take over.
+func (s Scope) holds(permissions ...Permission) bool {
+	return !slices.ContainsFunc(permissions, func(permission Permission) bool { return !s.Has(permission) })
 }

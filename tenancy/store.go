@@ -19,6 +19,8 @@ type Store interface {
 	// InTx runs work in one transaction and commits if it returns nil. work must use only the Store it is given. Serialization
 	// failures run work again, with a bound. Nested calls join the transaction.
 	InTx(ctx context.Context, work func(tx Store) error) error
+	// Once reports true to exactly one caller ever for each name: that one's transaction commits it.
+	Once(ctx context.Context, name string) (bool, error)
 	// Record writes an audit event.
 	Record(ctx context.Context, event audit.Event) error
 }
@@ -60,6 +62,9 @@ type Organizations interface {
 	AddMembership(ctx context.Context, scope Scope, membership Membership) error
 	// Memberships lists those of a user within scope, disabled organizations included.
 	Memberships(ctx context.Context, scope Scope, user id.User) ([]Membership, error)
+	// SetRole changes a membership of role from to role to, if it still has role from and is within scope; else store.ErrStale.
+	// *store.Conflict names "owner" if it would be a second owner.
+	SetRole(ctx context.Context, scope Scope, membership id.Membership, from, to Role, now time.Time) error
 	// Standing loads a user with active organizations, groups and permissions in a fixed number of statements.
 	Standing(ctx context.Context, user id.User) (Standing, error)
 }

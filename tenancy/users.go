@@ -11,13 +11,15 @@ import (
 
 // NewUser is an account to be created.
 type NewUser struct {
+	Organization  id.Organization // where the user becomes a member at once; empty: nowhere yet, which only superusers may
 	Username      string
 	Email         string // may be empty
 	EmailVerified bool
 	FirstName     string
 	LastName      string
-	Language      string
+	Language      string // BCP 47, may be empty
 	Password      string // empty: no local password
+	Inactive      bool   // may not sign in
 	Staff         bool
 	Superuser     bool
 }
@@ -27,24 +29,47 @@ var takenUser = map[string]string{
 	"email":    "This address is taken, as an e-mail address or a username.",
 }
 
-// CreateUser makes an account. It needs users.add_user; staff and superuser flags only a superuser gives. *Invalid names what is wrong.
-// The account belongs to no organization yet.
+// CreateUser makes an account. It needs users.add_user, and for everybody but superusers users.add_organizationuser and an
+// Organization within scope: otherwise the account would vanish from its maker's sight. Staff and superuser flags only a superuser
+// gives. *Invalid names what is wrong.
 func (d *Directory) CreateUser(ctx context.Context, scope Scope, n NewUser) (User, error) {
 	if !scope.Has(AddUser) || ((n.Staff || n.Superuser) && !scope.Everywhere()) {
 		return User{}, ErrForbidden
+	}
+	if n.Organization != "" && !scope.Has(AddMembership) {
+		return User{}, ErrForbidden
+	}
+	if n.Organization == "" && !scope.Everywhere() {
+		return User{}, &Invalid{Fields: map[string][]string{"organization": {"Choose the organization of the user."}}}
 	}
 	user, err := d.newUser(ctx, n)
 	if err != nil {
 		return User{}, err
 	}
-	err = d.write(ctx, d.event(scope, "user.created", string(user.ID), ""), func(tx Store) error { return tx.CreateUser(ctx, user) })
+	err = d.write(ctx, d.event(scope, "user.created", string(user.ID), n.Organization), func(tx Store) error {
+		return d.createMember(ctx, tx, scope, user, n.Organization)
+	})
 	return user, taken(err, takenUser)
+}
+
+// createMember writes a new user, as a member of an organization unless that is empty.
+func (d *Directory) createMember(ctx context.Context, tx Store, scope Scope, user User, organization id.Organization) error {
+	if organization == "" {
+		return tx.CreateUser(ctx, user)
+	}
+	if err := enabled(ctx, tx, scope, organization); err != nil {
+		return err
+	}
+	if err := tx.CreateUser(ctx, user); err != nil {
+		return err
+	}
+	return tx.AddMembership(ctx, scope, d.newMembership(organization, user.ID, Member))
 }
 
 // CreateFirstSuperuser makes the first administrator of an installation. It asks for no authority: whoever sets the installation
 // up has it. ErrSetUpAlready once any superuser exists; of many concurrent calls one succeeds.
 func (d *Directory) CreateFirstSuperuser(ctx context.Context, n NewUser) (User, error) {
-	n.Staff, n.Superuser = true, true
+	n.Staff, n.Superuser, n.Inactive, n.Organization = true, true, false, ""
 	if n.Password == "" {
 		return User{}, &Invalid{Fields: map[string][]string{"password": {"Choose a password."}}}
 	}
@@ -74,7 +99,7 @@ func (d *Directory) newUser(ctx context.Context, n NewUser) (User, error) {
 	found.email(n.Email)
 	found.line("first_name", n.FirstName, maxName)
 	found.line("last_name", n.LastName, maxName)
-	found.line("language", n.Language, 35)
+	found.language(n.Language)
 	if n.Password != "" {
 		found.password(n.Password, n.Username, n.Email, n.FirstName, n.LastName)
 	}
@@ -83,7 +108,7 @@ func (d *Directory) newUser(ctx context.Context, n NewUser) (User, error) {
 	}
 	user := User{
 		ID: id.New[id.User](), Username: n.Username, Email: n.Email, EmailVerified: n.EmailVerified && n.Email != "",
-		FirstName: n.FirstName, LastName: n.LastName, Language: n.Language, Active: true, Staff: n.Staff, Superuser: n.Superuser,
+		FirstName: n.FirstName, LastName: n.LastName, Language: n.Language, Active: !n.Inactive, Staff: n.Staff, Superuser: n.Superuser,
 		Created: d.now(), Modified: d.now(),
 	}
 	if n.Password == "" {
@@ -131,17 +156,17 @@ func (d *Directory) rehash(ctx context.Context, user User, plain string) error {
 	if err != nil {
 		return err
 	}
-	err = d.Store.SetPasswordHash(ctx, user.ID, user.PasswordHash, hash, d.now())
+	err = d.Store.SetPasswordHash(ctx, user.ID, "", hash, d.now())
 	if errors.Is(err, store.ErrStale) {
 		return nil
 	}
 	return err
 }
 
-// SetPassword gives an account a new local password. The user himself may, a superuser, and a manager with users.change_user of
-// every organization that the user is in; never of a superuser, of staff or of an owner.
+// SetPassword gives an account a new local password. The user himself may, a superuser, and a manager as accountFor says. Whether
+// the user himself proved his old password lately is not checked here.
 func (d *Directory) SetPassword(ctx context.Context, scope Scope, user id.User, plain string) error {
-	target, err := d.accountFor(ctx, scope, user)
+	target, err := accountFor(ctx, d.Store, scope, user)
 	if err != nil {
 		return err
 	}
@@ -155,32 +180,12 @@ func (d *Directory) SetPassword(ctx context.Context, scope Scope, user id.User, 
 		return err
 	}
 	return d.write(ctx, d.event(scope, "user.password_changed", string(user), ""), func(tx Store) error {
+		// Hashing took a while; memberships may have changed meanwhile.
+		if _, err := accountFor(ctx, tx, scope, user); err != nil {
+			return err
+		}
 		return tx.SetPasswordHash(ctx, user, "", hash, d.now())
 	})
-}
-
-// accountFor loads a user whose account itself the scope may act on. A user out of sight is store.ErrNotFound.
-func (d *Directory) accountFor(ctx context.Context, scope Scope, user id.User) (User, error) {
-	target, err := d.Store.User(ctx, user)
-	if err != nil || scope.Everywhere() || scope.Actor() == user {
-		return target, err
-	}
-	memberships, err := d.Store.Memberships(ctx, System("authorization"), user)
-	if err != nil {
-		return User{}, err
-	}
-	visible, all := false, true
-	for _, membership := range memberships {
-		covered := scope.Covers(membership.Organization)
-		visible, all = visible || covered, all && covered && membership.Role != Owner
-	}
-	if !visible || target.Superuser {
-		return User{}, store.ErrNotFound
-	}
-	if !all || target.Staff || !scope.Has(ChangeUser) {
-		return User{}, ErrForbidden
-	}
-	return target, nil
 }
 
 // UserByEmail finds the account with this address, verified or not.

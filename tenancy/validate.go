@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"net/mail"
+	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -11,6 +12,9 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/text/language"
+
+	"gatehouse/internal/id"
 	"gatehouse/internal/password"
 	"gatehouse/store"
 )
@@ -39,8 +43,6 @@ func (p problems) err() error {
 	return &Invalid{Fields: p}
 }
 
-func isConflict(err error) bool { return errors.Is(err, store.ErrConflict) }
-
 // taken turns a conflict on a field that a person filled in into words.
 func taken(err error, texts map[string]string) error {
 	var conflict *store.Conflict
@@ -54,19 +56,29 @@ func taken(err error, texts map[string]string) error {
 }
 
 var (
-	usernameForm = regexp.MustCompile(`^[\p{L}\p{N}@.+_-]{1,150}$`)
-	slugForm     = regexp.MustCompile(`^[a-z0-9]+(?:-[a-z0-9]+)*$`)
+	usernameForm   = regexp.MustCompile(`^[\p{L}\p{N}@.+_-]{1,150}$`)
+	slugForm       = regexp.MustCompile(`^[a-z0-9]+(?:-[a-z0-9]+)*$`)
+	permissionForm = regexp.MustCompile(`^[a-z][a-z0-9_]{0,49}\.[a-z][a-z0-9_]{0,99}$`)
 )
 
 const (
-	maxName = 150
-	maxSlug = 200
+	maxName             = 150
+	maxOrganizationName = 200
+	maxSlug             = 200
+	maxDescription      = 2000
+	maxURL              = 200
 )
 
 func (p problems) username(text string) {
-	if !usernameForm.MatchString(text) {
+	if !validUsername(text) {
 		p.add("username", "A username has 1 to 150 letters, digits and the characters @ . + - _ only.")
 	}
+}
+
+// validUsername also asks for a normalised form: some letters turn into several words there.
+func validUsername(text string) bool {
+	_, err := Normalise(text)
+	return err == nil && usernameForm.MatchString(text)
 }
 
 func (p problems) email(text string) {
@@ -75,15 +87,53 @@ func (p problems) email(text string) {
 	}
 }
 
-// validEmail accepts a bare RFC 5322 address with a domain.
+// validEmail accepts a bare RFC 5322 address with a domain, without quoted local part, comment or display name.
 func validEmail(text string) bool {
+	if _, err := Normalise(text); err != nil || strings.ContainsAny(text, `"<>()`) {
+		return false
+	}
 	parsed, err := mail.ParseAddress(text)
-	return err == nil && parsed.Address == text && len(text) <= maxIdentifier && !strings.ContainsFunc(text, unicode.IsControl)
+	return err == nil && parsed.Address == text && len(text) <= maxIdentifier
 }
 
 func (p problems) line(field, text string, longest int) {
 	if !utf8.ValidString(text) || utf8.RuneCountInString(text) > longest || strings.ContainsFunc(text, unicode.IsControl) {
 		p.add(field, "This has to be a single line of at most "+strconv.Itoa(longest)+" characters.")
+	}
+}
+
+func (p problems) name(text string, longest int) {
+	p.line("name", text, longest)
+	if strings.TrimSpace(text) == "" {
+		p.add("name", "A name is needed.")
+	}
+}
+
+// text is like line but may have several lines.
+func (p problems) text(field, text string, longest int) {
+	bad := func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t' }
+	if !utf8.ValidString(text) || utf8.RuneCountInString(text) > longest || strings.ContainsFunc(text, bad) {
+		p.add(field, "This has to be a text of at most "+strconv.Itoa(longest)+" characters.")
+	}
+}
+
+func (p problems) language(text string) {
+	if text == "" {
+		return
+	}
+	if _, err := language.Parse(text); err != nil || len(text) > 35 {
+		p.add("language", "This is not a language tag such as en or pt-BR.")
+	}
+}
+
+// url accepts web addresses only: others (javascript:) become links in pages.
+func (p problems) url(text string) {
+	if text == "" {
+		return
+	}
+	parsed, err := url.Parse(text)
+	if err != nil || len(text) > maxURL || (parsed.Scheme != "https" && parsed.Scheme != "http") || parsed.Host == "" {
+		p.add("url", "This is not an address that begins with https:// or http://.")
 	}
 }
 
@@ -93,8 +143,21 @@ func (p problems) password(text string, about ...string) {
 	}
 }
 
+// slug refuses the form of identifiers too: requests name an organization by either.
 func (p problems) slug(text string) {
-	if len(text) > maxSlug || !slugForm.MatchString(text) {
+	_, identifier := id.Parse[id.Organization](text)
+	if len(text) > maxSlug || !slugForm.MatchString(text) || identifier {
 		p.add("slug", "A slug has lower-case letters, digits and single hyphens between them.")
+	}
+}
+
+// permissions are those that scope gives: nobody gives what he does not hold.
+func (p problems) permissions(scope Scope, permissions []Permission) {
+	for _, permission := range permissions {
+		if !permissionForm.MatchString(string(permission)) {
+			p.add("permissions", strconv.Quote(string(permission))+" is not a permission such as users.change_user.")
+		} else if !scope.Has(permission) {
+			p.add("permissions", "You do not hold "+string(permission)+" yourself.")
+		}
 	}
 }

@@ -35,6 +35,9 @@ const (
 	// Bounds of what a stored hash may ask for, so that a planted one cannot exhaust the machine.
 	maxMemoryKiB = 1 << 20
 	maxPasses    = 64
+	maxThreads   = 64
+	minSaltBytes = 8
+	maxPHCBytes  = 256
 )
 
 // Hasher hashes and checks. It is safe for concurrent use.
@@ -45,11 +48,14 @@ type Hasher struct {
 	dummy   string
 }
 
-// New makes a Hasher, computing one hash.
+// New makes a Hasher, computing one hash. It refuses costs out of bounds and negative numbers.
 func New(c Config) (*Hasher, error) {
 	c = c.withDefaults()
-	if c.MemoryKiB < 8*uint32(c.Threads) || c.MemoryKiB > maxMemoryKiB || c.Passes > maxPasses {
-		return nil, fmt.Errorf("memory must be %d to %d KiB, passes 1 to %d", 8*uint32(c.Threads), maxMemoryKiB, maxPasses)
+	if c.MemoryKiB < 8*uint32(c.Threads) || c.MemoryKiB > maxMemoryKiB || c.Passes > maxPasses || c.Threads > maxThreads {
+		return nil, fmt.Errorf("memory must be %d to %d KiB, passes 1 to %d, threads 1 to %d", 8*uint32(c.Threads), maxMemoryKiB, maxPasses, maxThreads)
+	}
+	if c.Concurrent < 0 || c.Queue < 0 {
+		return nil, errors.New("the numbers of concurrent and of waiting hashes cannot be negative")
 	}
 	h := &Hasher{config: c, running: make(chan struct{}, c.Concurrent), waiting: make(chan struct{}, c.Concurrent+c.Queue)}
 	var err error
@@ -149,7 +155,7 @@ func parse(phc string) (parameters, error) {
 		p       parameters
 		version int
 	)
-	parts := strings.Split(phc, "$")
+	parts := strings.Split(phc[:min(len(phc), maxPHCBytes)], "$")
 	if len(parts) != 6 || parts[0] != "" || parts[1] != "argon2id" {
 		return p, errFormat
 	}
@@ -160,11 +166,17 @@ func parse(phc string) (parameters, error) {
 		return p, errFormat
 	}
 	var saltErr, sumErr error
-	p.salt, saltErr = base64.RawStdEncoding.DecodeString(parts[4])
-	p.sum, sumErr = base64.RawStdEncoding.DecodeString(parts[5])
-	if saltErr != nil || sumErr != nil || len(p.salt) < 8 || len(p.sum) != hashBytes ||
-		p.memory > maxMemoryKiB || p.passes == 0 || p.passes > maxPasses || p.threads == 0 {
+	p.salt, saltErr = base64.RawStdEncoding.Strict().DecodeString(parts[4])
+	p.sum, sumErr = base64.RawStdEncoding.Strict().DecodeString(parts[5])
+	// Written anew it must be the same text: Sscanf ignores what follows, signs and leading zeros.
+	if saltErr != nil || sumErr != nil || !p.sane() || p.String() != phc {
 		return p, errFormat
 	}
 	return p, nil
+}
+
+func (p parameters) sane() bool {
+	return len(p.salt) >= minSaltBytes && len(p.sum) == hashBytes &&
+		p.memory >= 8*uint32(p.threads) && p.memory <= maxMemoryKiB &&
+		p.passes > 0 && p.passes <= maxPasses && p.threads > 0 && p.threads <= maxThreads
 }

@@ -16,6 +16,8 @@ var (
 	identityFind   = plain(`SELECT connector, subject, user_id, created, last_login FROM identities WHERE connector = $1 AND subject = $2`)
 	identityLogin  = plain(`UPDATE identities SET last_login = $3 WHERE connector = $1 AND subject = $2`)
 
+	onceInsert = plain(`INSERT INTO versions (name, version) VALUES ($1, 1) ON CONFLICT (name) DO NOTHING`)
+
 	auditInsert = plain(`INSERT INTO audit_events (id, at, actor, reason, organization_id, action, object, detail)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`)
 )
@@ -42,6 +44,12 @@ func (q *queries) Identity(ctx context.Context, connector id.Connector, subject 
 // RecordIdentityLogin implements tenancy.Identities.
 func (q *queries) RecordIdentityLogin(ctx context.Context, connector id.Connector, subject string, at time.Time) error {
 	return q.mustChange(ctx, identityLogin, string(connector), subject, micros(at))
+}
+
+// Once implements tenancy.Store.
+func (q *queries) Once(ctx context.Context, name string) (bool, error) {
+	inserted, err := q.exec(ctx, onceInsert, "once: "+name)
+	return inserted == 1, err
 }
 
 // Record implements tenancy.Store.

@@ -2,6 +2,7 @@ package sqldb
 
 import (
 	"context"
+	"time"
 
 	"gatehouse/internal/id"
 	"gatehouse/store"
@@ -22,6 +23,7 @@ var (
 		`INSERT INTO memberships (id, user_id, organization_id, role, created, modified) VALUES ($1, $2, $3, $4, $5, $6)`)
 	membershipsOfUser = scoped(`SELECT m.id, m.user_id, m.organization_id, m.role, m.created, m.modified FROM memberships m
 		WHERE m.user_id = $1 AND {m.organization_id} ORDER BY m.id`)
+	membershipRole = scoped(`UPDATE memberships SET role = $3, modified = $4 WHERE id = $1 AND role = $2 AND {organization_id}`)
 
 	standingPlaces = unscoped("all places of one user, to make his scope and tokens",
 		`SELECT `+organizationColumns+`, m.role FROM memberships m JOIN organizations o ON o.id = m.organization_id
@@ -106,6 +108,12 @@ func (q *queries) Memberships(ctx context.Context, scope tenancy.Scope, user id.
 		m.Created, m.Modified = fromMicros(created), fromMicros(modified)
 		return m, err
 	}, s, args...)
+}
+
+// SetRole implements tenancy.Organizations.
+func (q *queries) SetRole(ctx context.Context, scope tenancy.Scope, membership id.Membership, from, to tenancy.Role, now time.Time) error {
+	s, args := membershipRole.in(scope, string(membership), string(from), string(to), micros(now))
+	return q.conditional(ctx, s, args...)
 }
 
 // Standing implements tenancy.Organizations with four statements.

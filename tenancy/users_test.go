@@ -1,0 +1,314 @@
+package tenancy_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"gatehouse/internal/id"
+	"gatehouse/internal/password"
+	"gatehouse/store"
+	"gatehouse/tenancy"
+)
+
+func TestAuthenticate(t *testing.T) {
+	f := newFixture(t)
+	ada := f.user(t, tenancy.NewUser{Username: "Ada.L", Email: "Ada@Example.org", Password: goodPassword})
+	f.user(t, tenancy.NewUser{Username: "inactive", Password: goodPassword, Inactive: true})
+	f.user(t, tenancy.NewUser{Username: "federated"})
+	for _, tt := range []struct {
+		name, identifier, plain string
+		want                    bool
+	}{
+		{"username", "Ada.L", goodPassword, true},
+		{"username in another case", "ADA.l", goodPassword, true},
+		{"e-mail address", "ada@example.org", goodPassword, true},
+		{"full-width letters", "Ａｄａ.L", goodPassword, true},
+		{"spaces around", "  ada.l\t", goodPassword, true},
+		{"wrong password", "ada.l", goodPassword + "!", false},
+		{"password in another case", "ada.l", strings.ToUpper(goodPassword), false},
+		{"no password given", "ada.l", "", false},
+		{"unknown", "bob", goodPassword, false},
+		{"inactive", "inactive", goodPassword, false},
+		{"without a local password", "federated", "", false},
+		{"without a local password, the dummy's", "federated", "nobody's password", false},
+		{"no name", "", goodPassword, false},
+		{"broken UTF-8", "ada.l\xff", goodPassword, false},
+		{"NUL", "ada.l\x00", goodPassword, false},
+		{"long name", strings.Repeat("a", 100_000), goodPassword, false},
+		{"long password", "ada.l", strings.Repeat("a", 100_000), false},
+		{"SQL", "ada.l' OR '1'='1", goodPassword, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			user, err := f.Authenticate(t.Context(), tt.identifier, tt.plain)
+			switch {
+			case tt.want && (err != nil || user.ID != ada):
+				t.Errorf("refused: %v", err)
+			case !tt.want && (!errors.Is(err, tenancy.ErrBadCredentials) || user.ID != "" || err.Error() != tenancy.ErrBadCredentials.Error()):
+				t.Errorf("%v, %v; want nothing but ErrBadCredentials", user.ID, err)
+			}
+		})
+	}
+}
+
+func TestEveryRefusalTakesAsLong(t *testing.T) {
+	f := newFixture(t)
+	f.Passwords = hasher(t, 8192)
+	f.user(t, tenancy.NewUser{Username: "known", Password: goodPassword})
+	f.user(t, tenancy.NewUser{Username: "inactive", Password: goodPassword, Inactive: true})
+	f.user(t, tenancy.NewUser{Username: "federated"})
+	fastest := func(name string) time.Duration {
+		best := time.Hour
+		for range 7 {
+			start := time.Now()
+			_, _ = f.Authenticate(t.Context(), name, "a wrong password") // only the time matters
+			best = min(best, time.Since(start))
+		}
+		return best
+	}
+	known := fastest("known")
+	for _, name := range []string{"unknown", "inactive", "federated", "not a \x00 name"} {
+		if took := fastest(name); took < known/3 {
+			t.Errorf("%q is refused after %v, a known name after %v", name, took, known)
+		}
+	}
+}
+
+func TestAuthenticateSaysBusy(t *testing.T) {
+	f := newFixture(t)
+	var err error
+	if f.Passwords, err = password.New(password.Config{MemoryKiB: 16 << 10, Passes: 4, Concurrent: 1, Queue: 1}); err != nil {
+		t.Fatal(err)
+	}
+	busy := 0
+	for _, err := range atOnce(16, func(int) error {
+		_, err := f.Authenticate(t.Context(), "somebody", goodPassword)
+		return err
+	}) {
+		switch {
+		case errors.Is(err, password.ErrBusy):
+			busy++
+		case !errors.Is(err, tenancy.ErrBadCredentials):
+			t.Errorf("unexpected error %v", err)
+		}
+	}
+	if busy == 0 {
+		t.Error("nobody was told to come back later")
+	}
+}
+
+func TestOutdatedHashIsReplaced(t *testing.T) {
+	f := newFixture(t)
+	user := f.user(t, tenancy.NewUser{Username: "ada", Password: goodPassword})
+	hash := func() string { return must(f.Store.User(t.Context(), user))(t).PasswordHash }
+	old := hash()
+	f.Passwords = hasher(t, 128)
+	if _, err := f.Authenticate(t.Context(), "ada", "a wrong password"); !errors.Is(err, tenancy.ErrBadCredentials) || hash() != old {
+		t.Fatalf("a wrong password replaced the hash (%v)", err)
+	}
+	must(f.Authenticate(t.Context(), "ada", goodPassword))(t)
+	renewed := hash()
+	if renewed == old || !strings.Contains(renewed, "m=128,") {
+		t.Errorf("hash %s was not replaced", renewed)
+	}
+	must(f.Authenticate(t.Context(), "ada", goodPassword))(t)
+	if hash() != renewed {
+		t.Error("a current hash was replaced")
+	}
+}
+
+// changedMeanwhile sets another password just before the rehash writes.
+type changedMeanwhile struct {
+	tenancy.Store
+	hash string
+}
+
+func (c changedMeanwhile) SetPasswordHash(ctx context.Context, user id.User, old, hash string, now time.Time) error {
+	if err := c.Store.SetPasswordHash(ctx, user, "", c.hash, now); err != nil {
+		return err
+	}
+	return c.Store.SetPasswordHash(ctx, user, old, hash, now)
+}
+
+func TestRehashLosesToANewPassword(t *testing.T) {
+	f := newFixture(t)
+	user := f.user(t, tenancy.NewUser{Username: "ada", Password: goodPassword})
+	newer := must(f.Passwords.Hash(t.Context(), "the newer password"))(t)
+	f.Passwords, f.Store = hasher(t, 128), changedMeanwhile{f.Store, newer}
+	must(f.Authenticate(t.Context(), "ada", goodPassword))(t)
+	if got := must(f.db.User(t.Context(), user))(t).PasswordHash; got != newer {
+		t.Error("the old password came back")
+	}
+}
+
+func TestOneNamespaceOfIdentifiers(t *testing.T) {
+	f := newFixture(t)
+	f.user(t, tenancy.NewUser{Username: "ada", Email: "ada@example.org"})
+	for _, tt := range []struct {
+		name string
+		n    tenancy.NewUser
+		want string
+	}{
+		{"same username", tenancy.NewUser{Username: "ada"}, "username"},
+		{"username in another case", tenancy.NewUser{Username: "ADA"}, "username"},
+		{"username in full-width letters", tenancy.NewUser{Username: "ａｄａ"}, "username"},
+		{"somebody's address as username", tenancy.NewUser{Username: "Ada@example.org"}, "username"},
+		{"same address in another case", tenancy.NewUser{Username: "bob", Email: "ADA@EXAMPLE.ORG"}, "email"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := f.CreateUser(t.Context(), system(), tt.n)
+			wantInvalid(t, err, tt.want)
+		})
+	}
+	f.user(t, tenancy.NewUser{Username: "carol@example.org", Email: "Carol@example.org"}) // one person's own
+}
+
+func TestCreateUserValidates(t *testing.T) {
+	f := newFixture(t)
+	long := strings.Repeat("x", 151)
+	for name, tt := range map[string]struct {
+		n      tenancy.NewUser
+		fields []string
+	}{
+		"empty":                     {tenancy.NewUser{}, []string{"username"}},
+		"space":                     {tenancy.NewUser{Username: "a b"}, []string{"username"}},
+		"markup":                    {tenancy.NewUser{Username: "<b>"}, []string{"username"}},
+		"long":                      {tenancy.NewUser{Username: long}, []string{"username"}},
+		"a letter of several words": {tenancy.NewUser{Username: "a\ufdfa"}, []string{"username"}},
+		"broken UTF-8":              {tenancy.NewUser{Username: "a\xff"}, []string{"username"}},
+		"no address":                {tenancy.NewUser{Username: "ok", Email: "nobody"}, []string{"email"}},
+		"address with a name":       {tenancy.NewUser{Username: "ok", Email: "Ada <ada@example.org>"}, []string{"email"}},
+		"address with a line break": {tenancy.NewUser{Username: "ok", Email: "ada@example.org\r\nBcc: x@example.org"}, []string{"email"}},
+		"quoted address":            {tenancy.NewUser{Username: "ok", Email: `"ada x"@example.org`}, []string{"email"}},
+		"long address":              {tenancy.NewUser{Username: "ok", Email: strings.Repeat("x", 250) + "@example.org"}, []string{"email"}},
+		"names":                     {tenancy.NewUser{Username: "ok", FirstName: "a\nb", LastName: long}, []string{"first_name", "last_name"}},
+		"language":                  {tenancy.NewUser{Username: "ok", Language: "<script>"}, []string{"language"}},
+		"weak password":             {tenancy.NewUser{Username: "ok", Password: "password1"}, []string{"password"}},
+		"password like the name":    {tenancy.NewUser{Username: "zq8vk2-xw", Password: "zq8vk2-xw1"}, []string{"password"}},
+		"everything at once":        {tenancy.NewUser{Username: " ", Email: "x", Password: "short"}, []string{"username", "email", "password"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := f.CreateUser(t.Context(), system(), tt.n)
+			wantInvalid(t, err, tt.fields...)
+		})
+	}
+}
+
+func TestCreatedUser(t *testing.T) {
+	f := newFixture(t)
+	a := f.organization(t, "acme")
+	n := tenancy.NewUser{
+		Organization: a, Username: "Ada", Email: "ada@example.org", EmailVerified: true, FirstName: "Ada", LastName: "L", Language: "pt-BR",
+	}
+	created := must(f.CreateUser(t.Context(), system(), n))(t)
+	stored := must(f.Store.User(t.Context(), created.ID))(t)
+	want := tenancy.User{
+		ID: created.ID, Username: "Ada", Email: "ada@example.org", EmailVerified: true, FirstName: "Ada", LastName: "L",
+		Language: "pt-BR", Active: true, Created: f.Now(), Modified: f.Now(),
+	}
+	if stored != want || created != want {
+		t.Errorf("created %+v, stored %+v, want %+v", created, stored, want)
+	}
+	if role := f.role(t, a, created.ID); role != tenancy.Member {
+		t.Errorf("role %q, want member", role)
+	}
+	unverified := must(f.CreateUser(t.Context(), system(), tenancy.NewUser{Username: "bob", EmailVerified: true}))(t)
+	if unverified.EmailVerified {
+		t.Error("no address is verified")
+	}
+}
+
+func TestFirstSuperuser(t *testing.T) {
+	f := newFixture(t)
+	if needed := must(f.NeedsSetup(t.Context()))(t); !needed {
+		t.Error("a new installation needs no set-up")
+	}
+	_, err := f.CreateFirstSuperuser(t.Context(), tenancy.NewUser{Username: "root"})
+	wantInvalid(t, err, "password")
+	errs := atOnce(16, func(i int) error {
+		_, err := f.CreateFirstSuperuser(t.Context(), tenancy.NewUser{Username: "root" + string(rune('a'+i)), Password: goodPassword, Inactive: true})
+		return err
+	})
+	made := 0
+	for _, err := range errs {
+		if err == nil {
+			made++
+		} else if !errors.Is(err, tenancy.ErrSetUpAlready) {
+			t.Errorf("unexpected error %v", err)
+		}
+	}
+	if made != 1 {
+		t.Errorf("%d first superusers, want 1", made)
+	}
+	if needed := must(f.NeedsSetup(t.Context()))(t); needed {
+		t.Error("set-up is still open")
+	}
+}
+
+func TestSetPassword(t *testing.T) {
+	f := newFixture(t)
+	user := f.user(t, tenancy.NewUser{Username: "ada-lovelace", Password: goodPassword})
+	wantInvalid(t, f.SetPassword(t.Context(), f.scope(t, user), user, "short"), "password")
+	wantInvalid(t, f.SetPassword(t.Context(), f.scope(t, user), user, "ada-lovelace1"), "password")
+	if err := f.SetPassword(t.Context(), f.scope(t, user), user, "another horse battery"); err != nil {
+		t.Fatal(err)
+	}
+	must(f.Authenticate(t.Context(), "ada-lovelace", "another horse battery"))(t)
+	if _, err := f.Authenticate(t.Context(), "ada-lovelace", goodPassword); !errors.Is(err, tenancy.ErrBadCredentials) {
+		t.Errorf("the old password: %v", err)
+	}
+}
+
+// joinsMeanwhile makes the user a member elsewhere while the new password is being hashed, before the write begins.
+type joinsMeanwhile struct {
+	tenancy.Store
+	join func()
+}
+
+func (j joinsMeanwhile) InTx(ctx context.Context, work func(tx tenancy.Store) error) error {
+	j.join()
+	return j.Store.InTx(ctx, work)
+}
+
+func TestSetPasswordLooksAgainWhenItWrites(t *testing.T) {
+	w := newTown(t)
+	scope := w.scope(t, w.manager)
+	w.Store = joinsMeanwhile{w.Store, func() { w.member(t, w.b, w.onlyA, tenancy.Member) }}
+	if err := w.SetPassword(t.Context(), scope, w.onlyA, goodPassword); !errors.Is(err, tenancy.ErrForbidden) {
+		t.Errorf("error %v, want ErrForbidden: the user is in b by now", err)
+	}
+	if hash := must(w.db.User(t.Context(), w.onlyA))(t).PasswordHash; hash != "" {
+		t.Error("the password was set")
+	}
+}
+
+func TestUserByEmail(t *testing.T) {
+	f := newFixture(t)
+	ada := f.user(t, tenancy.NewUser{Username: "ada", Email: "Ada@Example.org"})
+	f.user(t, tenancy.NewUser{Username: "bob@example.org"})
+	f.user(t, tenancy.NewUser{Username: "carol@example.org", Email: "carol@work.example"})
+	if found := must(f.UserByEmail(t.Context(), system(), "ada@example.ORG"))(t); found.ID != ada {
+		t.Errorf("found %s", found.Username)
+	}
+	for _, email := range []string{"bob@example.org", "carol@example.org", "ada", "", "nobody@example.org", "\x00"} {
+		if _, err := f.UserByEmail(t.Context(), system(), email); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("%q: %v, want ErrNotFound: a username is no address", email, err)
+		}
+	}
+}
+
+// raw runs a statement past every rule.
+func (f *fixture) raw(t *testing.T, text string, args ...any) {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+f.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(t.Context(), text, args...); err != nil {
+		t.Fatal(err)
+	}
+}
