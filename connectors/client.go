@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -50,36 +51,46 @@ func sameHost(next *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// special are the ranges that the standard library's tests do not cover: shared address space (RFC 6598), IETF assignments and
-// benchmarking (RFC 6890), reserved, and translation prefixes that may lead back inside (RFC 6052, RFC 3056).
+// special are ranges that look public and are not: shared address space (RFC 6598), IETF assignments, documentation, benchmarking and
+// reserved (RFC 6890), and translations that may lead back inside (RFC 3056, RFC 4380).
 func special() []netip.Prefix {
 	return []netip.Prefix{
 		netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("192.0.0.0/24"),
-		netip.MustParsePrefix("198.18.0.0/15"), netip.MustParsePrefix("240.0.0.0/4"), netip.MustParsePrefix("64:ff9b::/96"),
-		netip.MustParsePrefix("64:ff9b:1::/48"), netip.MustParsePrefix("2002::/16"), netip.MustParsePrefix("2001::/23"),
+		netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("192.88.99.0/24"), netip.MustParsePrefix("198.18.0.0/15"),
+		netip.MustParsePrefix("198.51.100.0/24"), netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("240.0.0.0/4"),
+		netip.MustParsePrefix("2001::/23"), netip.MustParsePrefix("2001:db8::/32"), netip.MustParsePrefix("2002::/16"),
+		netip.MustParsePrefix("3fff::/20"),
 	}
 }
+
+// globalIPv6 is all that is assigned for the public Internet (RFC 4291). Everything else is something else: ULA, link-local, NAT64
+// (RFC 6052), IPv4-compatible, discard.
+func globalIPv6() netip.Prefix { return netip.MustParsePrefix("2000::/3") }
 
 func (c ClientConfig) checkAddress(hostPort string) error {
 	target, err := netip.ParseAddrPort(hostPort)
 	if err != nil {
 		return fmt.Errorf("read address: %w", err)
 	}
-	address := target.Addr().Unmap().WithZone("")
-	for _, allowed := range c.AllowPrivate {
-		if allowed.Contains(address) {
-			return nil
-		}
-	}
-	if !address.IsGlobalUnicast() || address.IsPrivate() {
+	if !c.Permits(target.Addr()) {
 		return errPrivateAddress
 	}
-	for _, prefix := range special() {
-		if prefix.Contains(address) {
-			return errPrivateAddress
-		}
-	}
 	return nil
+}
+
+// Permits reports whether the client may connect to an address: a public one, or one that AllowPrivate lists. IPv4 addresses mapped
+// into IPv6 count as what they are.
+func (c ClientConfig) Permits(address netip.Addr) bool {
+	address = address.Unmap().WithZone("")
+	contains := func(prefix netip.Prefix) bool { return prefix.Contains(address) }
+	switch {
+	case slices.ContainsFunc(c.AllowPrivate, contains):
+		return true
+	case !address.IsGlobalUnicast() || address.IsPrivate() || (address.Is6() && !globalIPv6().Contains(address)):
+		return false
+	default:
+		return !slices.ContainsFunc(special(), contains)
+	}
 }
 
 // limited is a transport whose answers end with an error beyond a size.

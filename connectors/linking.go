@@ -62,7 +62,7 @@ func Decide(configured Configured, known Known) Decision {
 		}
 		return Decision{Action: SignIn, User: known.Linked.User}
 	}
-	if configured.Provisioning == ProvisionNone {
+	if configured.Provisioning != ProvisionCreate && configured.Provisioning != ProvisionLink {
 		return Decision{Action: Refuse, Refusal: RefusedUnknown}
 	}
 	if known.SameOne != nil {
@@ -86,17 +86,24 @@ func (c Configured) decideSameAddress(account Account, email Email) Decision {
 }
 
 // Trusts reports whether the upstream's word on an address counts: it verified the address, and the operator named it authoritative
-// for the domain.
+// for the domain. Addresses beyond ASCII never count: the directory compares addresses case-folded and normalised (NFKC), so
+// that an upstream's honest "ｂoss@example.com" would be taken for "boss@example.com".
 func (c Configured) Trusts(email Email) bool {
-	return email.Verified && slices.Contains(c.Authoritative, Domain(email.Address))
+	return email.Verified && ascii(email.Address) && covers(c.Authoritative, email.Address)
 }
 
 // admits applies AllowedDomains. Where domains are named, an unverified address of one does not open the door.
 func (c Configured) admits(email Email) bool {
-	if len(c.AllowedDomains) == 0 {
-		return true
-	}
-	return email.Verified && slices.Contains(c.AllowedDomains, Domain(email.Address))
+	return len(c.AllowedDomains) == 0 || (email.Verified && covers(c.AllowedDomains, email.Address))
+}
+
+func covers(domains []string, address string) bool {
+	domain := Domain(address)
+	return domain != "" && slices.ContainsFunc(domains, func(d string) bool { return strings.EqualFold(d, domain) })
+}
+
+func ascii(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r >= 0x80 })
 }
 
 // Domain is the lower-case domain of an address, "" if it has none.

@@ -1,157 +1,174 @@
 package oidc
 
 import (
+	"bytes"
 	"context"
-	"crypto/subtle"
 	"encoding/json"
 	"errors"
+	"math"
+	"net/mail"
+	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
-	upstream "github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
 
 	"gatehouse/connectors"
 )
 
-// claims are those of the ID token that the rules look at; All has every one.
-type claims struct {
-	AuthorizedParty string   `json:"azp"`
-	AuthTime        int64    `json:"auth_time"`
-	NotBefore       float64  `json:"nbf"`
-	ACR             string   `json:"acr"`
-	AMR             []string `json:"amr"`
-	SessionID       string   `json:"sid"`
-	All             map[string]any
+const maxClaims = 64 << 10 // bytes, as JSON
+
+// claims are the ID token's, and what userinfo added. Numbers are json.Number, so that long ids stay exact.
+type claims map[string]any
+
+func readClaims(document []byte) (claims, error) {
+	if len(document) > maxClaims {
+		return nil, invalid("the provider sent too many claims")
+	}
+	decoder := json.NewDecoder(bytes.NewReader(document))
+	decoder.UseNumber()
+	var read claims
+	if err := decoder.Decode(&read); err != nil || read == nil {
+		return nil, invalid("the claims are not a JSON object")
+	}
+	if name, found := lookalike(read); found {
+		return nil, invalid("the claim " + clean(name) + " is spelled wrongly")
+	}
+	return read, nil
 }
 
-// verify checks the ID token as OpenID Connect Core section 3.1.3.7 demands: signature by a published key and an allowed algorithm,
-// issuer, audience, authorized party, times within the skew, and nonce.
-func (c *Connector) verify(ctx context.Context, found *discovered, tokens *oauth2.Token, nonce string) (*upstream.IDToken, *claims, error) {
-	raw, _ := tokens.Extra("id_token").(string)
-	if raw == "" {
-		return nil, nil, invalid("the provider sent no ID token")
-	}
-	verifier := found.provider.VerifierContext(upstream.ClientContext(context.WithoutCancel(ctx), c.env.Client), &upstream.Config{
-		ClientID: c.settings.ClientID, SupportedSigningAlgs: allowedAlgorithms(found.Algs),
-		Now: func() time.Time { return c.env.Now().Add(-c.skew) },
-	})
-	idToken, err := verifier.Verify(ctx, raw)
-	if err != nil {
-		return nil, nil, fail(connectors.ReasonInvalid, "verify the ID token", err)
-	}
-	if subtle.ConstantTimeCompare([]byte(idToken.Nonce), []byte(nonce)) != 1 {
-		return nil, nil, invalid("the ID token belongs to another sign-in")
-	}
-	if idToken.AccessTokenHash != "" {
-		if err := idToken.VerifyAccessToken(tokens.AccessToken); err != nil {
-			return nil, nil, fail(connectors.ReasonInvalid, "verify at_hash", err)
-		}
-	}
-	read := &claims{}
-	if err := idToken.Claims(read); err != nil {
-		return nil, nil, fail(connectors.ReasonInvalid, "read the ID token", err)
-	}
-	if err := idToken.Claims(&read.All); err != nil {
-		return nil, nil, fail(connectors.ReasonInvalid, "read the ID token", err)
-	}
-	return idToken, read, c.checkClaims(idToken, read)
-}
-
-func (c *Connector) checkClaims(idToken *upstream.IDToken, read *claims) error {
-	now := c.env.Now()
-	switch {
-	case len(idToken.Audience) > 1 && read.AuthorizedParty == "",
-		read.AuthorizedParty != "" && read.AuthorizedParty != c.settings.ClientID:
-		return invalid("the ID token was issued to another client")
-	case idToken.IssuedAt.After(now.Add(c.skew)):
-		return invalid("the ID token comes from the future; check the clocks")
-	case read.NotBefore > float64(now.Add(c.skew).Unix()):
-		return invalid("the ID token is not valid yet; check the clocks")
-	case idToken.Subject == "" || len(idToken.Subject) > maxSubject || !utf8.ValidString(idToken.Subject) || strings.ContainsFunc(idToken.Subject, unicode.IsControl):
-		return invalid("the ID token has no usable subject")
-	}
-	return nil
-}
-
-// addUserinfo merges what the userinfo endpoint adds, if there is one: only about the same subject (section 5.3.2), and never over
-// a claim of the signed ID token.
-func (c *Connector) addUserinfo(ctx context.Context, found *discovered, tokens *oauth2.Token, idToken *upstream.IDToken, read *claims) error {
+// addUserinfo merges what the userinfo endpoint adds, if there is one: only about the same subject (OpenID Connect Core section
+// 5.3.2), and never over a claim of the signed ID token.
+func (c *Connector) addUserinfo(ctx context.Context, found *discovered, tokens *oauth2.Token, read claims) error {
 	if found.provider.UserInfoEndpoint() == "" {
 		return nil
 	}
 	info, err := found.provider.UserInfo(ctx, oauth2.StaticTokenSource(tokens))
-	if err != nil {
+	if err != nil { // its text may quote the answer
 		return &connectors.Error{Reason: connectors.ReasonUnavailable, Err: errors.New("the userinfo endpoint did not answer properly")}
 	}
-	if info.Subject != idToken.Subject {
-		return invalid("userinfo speaks of another person")
-	}
-	var more map[string]any
-	if err := info.Claims(&more); err != nil {
+	var payload json.RawMessage
+	if err := info.Claims(&payload); err != nil {
 		return fail(connectors.ReasonInvalid, "read userinfo", err)
 	}
-	for name, value := range more {
-		if _, signed := read.All[name]; !signed {
-			read.All[name] = value
-		}
+	more, err := readClaims(payload)
+	if err != nil {
+		return err
 	}
+	if subject := more.text("sub"); subject == "" || subject != read.text("sub") {
+		return invalid("userinfo speaks of another person")
+	}
+	read.merge(more)
 	return nil
 }
 
+// merge adds what is not there yet. An address and its verification come from one place, or one's "verified" would vouch for the
+// other's address.
+func (c claims) merge(more claims) {
+	_, signed := c["email"]
+	if !signed {
+		delete(c, "email_verified")
+	} else if more.text("email") != c.text("email") {
+		delete(more, "email_verified")
+	}
+	for name, value := range more {
+		if _, there := c[name]; !there && !slices.Contains(protocolClaims(), name) {
+			c[name] = value
+		}
+	}
+}
+
 // identity puts the claims into Gatehouse's words.
-func (c *Connector) identity(idToken *upstream.IDToken, read *claims) (connectors.Identity, error) {
-	if raw, err := json.Marshal(read.All); err != nil || len(raw) > maxClaims {
+func (c *Connector) identity(read claims) (connectors.Identity, error) {
+	if raw, err := json.Marshal(read); err != nil || len(raw) > maxClaims {
 		return connectors.Identity{}, invalid("the provider sent too many claims")
 	}
 	identity := connectors.Identity{
-		Subject: idToken.Subject, Username: read.text("preferred_username"), Name: read.text("name"),
+		Subject: read.text("sub"), Username: read.text(c.settings.UsernameClaim), Name: read.text("name"),
 		GivenName: read.text("given_name"), FamilyName: read.text("family_name"), Language: read.text("locale"),
-		Auth:   connectors.Authentication{ACR: read.ACR, AMR: read.AMR, SessionKey: read.SessionID},
-		Groups: read.groups(c.settings.GroupsClaim), Claims: read.All,
+		Auth:   connectors.Authentication{ACR: read.text("acr"), SessionKey: read.text("sid")},
+		Groups: read.groups(c.settings.GroupsClaim), Claims: read,
 	}
-	if read.AuthTime != 0 {
-		identity.Auth.At = time.Unix(read.AuthTime, 0).UTC()
-	}
-	if address := read.text("email"); address != "" {
+	identity.Auth.AMR, _ = texts(read["amr"])
+	identity.Auth.At, _ = read.moment("auth_time")
+	if address := read.text("email"); usableAddress(address) {
 		identity.Emails = []connectors.Email{{Address: address, Verified: read.truth("email_verified")}}
+	}
+	if c.settings.RequireVerifiedEmail && !identity.BestEmail().Verified {
+		return connectors.Identity{}, &connectors.Error{Reason: connectors.ReasonDenied, Err: errors.New("the provider has not verified the person's e-mail address")}
 	}
 	return identity, nil
 }
 
-func (c *claims) text(name string) string {
-	text, _ := c.All[name].(string)
+// usableAddress: one bare address, not a list, a name or a header.
+func usableAddress(text string) bool {
+	parsed, err := mail.ParseAddress(text)
+	return err == nil && parsed.Address == text
+}
+
+func (c claims) text(name string) string {
+	text, _ := c[name].(string)
 	return text
 }
 
 // truth reads a boolean that some providers send as text.
-func (c *claims) truth(name string) bool {
-	switch value := c.All[name].(type) {
-	case bool:
-		return value
-	case string:
-		return value == "true"
-	default:
-		return false
+func (c claims) truth(name string) bool { return c[name] == true || c[name] == "true" }
+
+// moment reads seconds since 1970, with or without a fraction. Text and impossible numbers are no moment.
+func (c claims) moment(name string) (time.Time, bool) {
+	number, ok := c[name].(json.Number)
+	if !ok {
+		return time.Time{}, false
 	}
+	const farthest = 1e11 // the year 5138; beyond are milliseconds and mischief
+	seconds, err := number.Float64()
+	if err != nil || math.Abs(seconds) > farthest {
+		return time.Time{}, false
+	}
+	return time.Unix(int64(seconds), 0).UTC(), true
 }
 
-// groups are complete if the claim is there as a list of texts; _claim_names (an overage) or anything else is not.
-func (c *claims) groups(claim string) connectors.Groups {
-	values, ok := c.All[claim].([]any)
-	if claim == "" || !ok {
+// groups are complete if the claim is there as texts and is not marked as too long to be sent (OpenID Connect Core section 5.6.2;
+// Entra's overage).
+func (c claims) groups(claim string) connectors.Groups {
+	if claim == "" {
 		return connectors.Groups{}
 	}
-	groups := connectors.Groups{Complete: true}
-	for _, value := range values {
-		text, ok := value.(string)
-		if !ok {
-			groups.Complete = false
-			continue
-		}
-		groups.Values = append(groups.Values, text)
+	values, complete := texts(c.at(claim))
+	if elsewhere, ok := c["_claim_names"].(map[string]any); ok && elsewhere[claim] != nil {
+		complete = false
 	}
-	return groups
+	return connectors.Groups{Values: values, Complete: complete}
+}
+
+// at finds a claim by its name or, for one inside others, by a path with dots: realm_access.roles.
+func (c claims) at(path string) any {
+	if value, there := c[path]; there {
+		return value
+	}
+	first, rest, nested := strings.Cut(path, ".")
+	if inner, ok := c[first].(map[string]any); nested && ok {
+		return claims(inner).at(rest)
+	}
+	return nil
+}
+
+// texts reads a list of texts, or a single one. All is false if anything else is there or nothing.
+func texts(value any) (found []string, all bool) {
+	switch value := value.(type) {
+	case string:
+		return []string{value}, true
+	case []any:
+		all = true
+		for _, element := range value {
+			text, ok := element.(string)
+			if ok {
+				found = append(found, text)
+			}
+			all = all && ok
+		}
+		return found, all
+	default:
+		return nil, false
+	}
 }

@@ -3,16 +3,13 @@ package oidc
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"net/http"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	upstream "github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
+	"golang.org/x/sync/singleflight"
 
 	"gatehouse/connectors"
 	"gatehouse/internal/secret"
@@ -23,32 +20,18 @@ type Connector struct {
 	env      connectors.Environment
 	settings Settings
 	skew     time.Duration
+	flight   singleflight.Group
 
 	mu         sync.Mutex
 	discovered *discovered
 	failedAt   time.Time
-	failure    error
+	failure    error // of the last discovery
 }
-
-// discovered is what the provider says about itself.
-type discovered struct {
-	provider  *upstream.Provider
-	at        time.Time
-	IssInCode bool     `json:"authorization_response_iss_parameter_supported"`
-	Algs      []string `json:"id_token_signing_alg_values_supported"`
-}
-
-const (
-	rediscoverAfter = 24 * time.Hour
-	retryAfter      = 5 * time.Second // after a failure, so that a broken upstream is not asked by every sign-in
-	maxSubject      = 512
-	maxClaims       = 64 << 10
-)
 
 // trip is what must be known again when the browser comes back.
 type trip struct{ Nonce, Verifier string }
 
-// Begin implements connectors.Connector.
+// Begin implements connectors.Connector: an authorization request with PKCE (RFC 7636, S256) and a nonce, always.
 func (c *Connector) Begin(ctx context.Context, request connectors.BeginRequest) (connectors.Redirect, error) {
 	found, err := c.discover(ctx)
 	if err != nil {
@@ -60,8 +43,13 @@ func (c *Connector) Begin(ctx context.Context, request connectors.BeginRequest) 
 		return connectors.Redirect{}, fmt.Errorf("encode trip: %w", err)
 	}
 	options := []oauth2.AuthCodeOption{upstream.Nonce(t.Nonce), oauth2.S256ChallengeOption(t.Verifier)}
+	prompt := c.settings.Prompt
 	if request.ForceLogin {
-		options = append(options, oauth2.SetAuthURLParam("prompt", "login"), oauth2.SetAuthURLParam("max_age", "0"))
+		prompt = "login"
+		options = append(options, oauth2.SetAuthURLParam("max_age", "0"))
+	}
+	if prompt != "" {
+		options = append(options, oauth2.SetAuthURLParam("prompt", prompt))
 	}
 	if request.LoginHint != "" {
 		options = append(options, oauth2.SetAuthURLParam("login_hint", request.LoginHint))
@@ -81,43 +69,7 @@ func (c *Connector) oauth(found *discovered, callback string) *oauth2.Config {
 	}
 }
 
-// discover reads the provider's metadata once a day. It keeps using what it has while the provider is away.
-func (c *Connector) discover(ctx context.Context) (*discovered, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	now := c.env.Now()
-	if c.discovered != nil && now.Sub(c.discovered.at) < rediscoverAfter {
-		return c.discovered, nil
-	}
-	if c.failure != nil && now.Sub(c.failedAt) < retryAfter {
-		return nil, c.failure
-	}
-	// The key set keeps the context it is given for later fetches: it must not end with this request.
-	lasting := upstream.ClientContext(context.WithoutCancel(ctx), c.env.Client)
-	provider, err := upstream.NewProvider(lasting, c.settings.Issuer)
-	if err == nil {
-		found := &discovered{provider: provider, at: now}
-		if err = provider.Claims(found); err == nil {
-			c.discovered, c.failure = found, nil
-			return found, nil
-		}
-	}
-	if c.discovered != nil {
-		return c.discovered, nil
-	}
-	c.failedAt, c.failure = now, fail(connectors.ReasonUnavailable, "read the provider's metadata", err)
-	return nil, c.failure
-}
-
-func fail(reason connectors.Reason, doing string, err error) *connectors.Error {
-	return &connectors.Error{Reason: reason, Err: fmt.Errorf("%s: %w", doing, err)}
-}
-
-func invalid(text string) *connectors.Error {
-	return &connectors.Error{Reason: connectors.ReasonInvalid, Err: errors.New(text)}
-}
-
-// Finish implements connectors.Connector.
+// Finish implements connectors.Connector. Its errors are *connectors.Error.
 func (c *Connector) Finish(ctx context.Context, callback connectors.Callback) (connectors.Identity, error) {
 	found, err := c.discover(ctx)
 	if err != nil {
@@ -135,92 +87,35 @@ func (c *Connector) Finish(ctx context.Context, callback connectors.Callback) (c
 	if err != nil {
 		return connectors.Identity{}, exchangeError(err)
 	}
-	idToken, claims, err := c.verify(ctx, found, tokens, t.Nonce)
+	read, err := c.verify(ctx, found, tokens, t.Nonce)
 	if err != nil {
 		return connectors.Identity{}, err
 	}
-	if callback.ForceLogin && claims.AuthTime != 0 && time.Unix(claims.AuthTime, 0).Before(callback.Started.Add(-c.skew)) {
-		return connectors.Identity{}, invalid("the provider did not ask the person to sign in anew")
-	}
-	if err := c.addUserinfo(ctx, found, tokens, idToken, claims); err != nil {
+	if err := c.checkFreshness(read, callback); err != nil {
 		return connectors.Identity{}, err
 	}
-	return c.identity(idToken, claims)
+	if err := c.addUserinfo(ctx, found, tokens, read); err != nil {
+		return connectors.Identity{}, err
+	}
+	return c.identity(read)
 }
 
-// checkAnswer looks at the authorization response: the upstream's error, its issuer (RFC 9207, against mix-up), and the code.
+// checkAnswer looks at the authorization response: its issuer (RFC 9207, against mix-up), the provider's error, and the code.
 func (c *Connector) checkAnswer(found *discovered, callback connectors.Callback) error {
 	for name, values := range callback.Parameters {
-		if len(values) > 1 {
-			return invalid("the parameter " + name + " is repeated")
+		if len(values) > 1 { // two readers of one answer could each see another value
+			return invalid("the parameter " + clean(name) + " is repeated")
 		}
 	}
 	issuer := callback.Parameters.Get("iss")
 	if issuer != c.settings.Issuer && (callback.Parameters.Has("iss") || found.IssInCode) {
 		return invalid("the answer comes from another issuer")
 	}
-	if refused := callback.Parameters.Get("error"); refused != "" {
-		reason := connectors.ReasonDenied
-		switch refused {
-		case "server_error", "temporarily_unavailable":
-			reason = connectors.ReasonUnavailable
-		case "invalid_request", "unauthorized_client", "unsupported_response_type", "invalid_scope", "invalid_client":
-			reason = connectors.ReasonSetup
-		}
-		return &connectors.Error{Reason: reason, Err: errors.New("the provider answered " + clean(refused) + ": " + clean(callback.Parameters.Get("error_description")))}
+	if code := callback.Parameters.Get("error"); code != "" {
+		return refused(code, callback.Parameters.Get("error_description"))
 	}
 	if callback.Parameters.Get("code") == "" {
 		return invalid("the answer has no code")
 	}
 	return nil
-}
-
-const maxQuoted = 200
-
-// clean makes a stranger's text fit for a log line.
-func clean(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(text, "�"))
-	if len(text) > maxQuoted {
-		text = strings.ToValidUTF8(text[:maxQuoted], "") + "…"
-	}
-	return text
-}
-
-// exchangeError classifies a failed code exchange without quoting the answer, which may hold tokens.
-func exchangeError(err error) *connectors.Error {
-	var answered *oauth2.RetrieveError
-	if !errors.As(err, &answered) {
-		return &connectors.Error{Reason: connectors.ReasonUnavailable, Err: errors.New("exchange the code: " + withoutQuery(err))}
-	}
-	reason := connectors.ReasonInvalid
-	switch {
-	case answered.ErrorCode == "invalid_client" || answered.ErrorCode == "unauthorized_client":
-		reason = connectors.ReasonSetup
-	case answered.Response.StatusCode >= http.StatusInternalServerError || answered.ErrorCode == "":
-		reason = connectors.ReasonUnavailable
-	}
-	return &connectors.Error{Reason: reason, Err: fmt.Errorf("exchange the code: %s %s", answered.Response.Status, clean(answered.ErrorCode))}
-}
-
-// withoutQuery keeps the kind of a transport error, never its text: JSON errors quote the answer.
-func withoutQuery(err error) string {
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
-		return "the answer is not JSON"
-	}
-	return clean(err.Error())
-}
-
-// allowedAlgorithms never has none or an HMAC: their key would be public or the client secret.
-func allowedAlgorithms(offered []string) []string {
-	allowed := []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
-	if len(offered) == 0 {
-		return []string{"RS256"}
-	}
-	return slices.DeleteFunc(allowed, func(alg string) bool { return !slices.Contains(offered, alg) })
 }
