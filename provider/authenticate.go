@@ -32,7 +32,7 @@ func (p *Provider) authenticate(ctx context.Context, r *http.Request, form url.V
 	if client.Public && shown == "" {
 		return client, nil
 	}
-	if client.Public || (secretHasher{}).Compare(ctx, client.GetHashedSecret(), []byte(shown)) != nil {
+	if (secretHasher{}).Compare(ctx, client.GetHashedSecret(), []byte(shown)) != nil {
 		return nil, errClient()
 	}
 	return client, nil

@@ -15,100 +15,83 @@ import (
 )
 
 const (
-	pollClients = 2 * time.Second // how old the news of a changed client may be
-	maxCached   = 10_000
+	clientsFresh = 2 * time.Second // so often their version is asked for, at most
+	clientsStale = 4 * time.Second // so long a changed client may go on as it was, at most
 )
 
 // clientCache keeps clients in memory while their common version stays the same. It is fosite's storage: all that fosite itself asks
 // for are clients.
 type clientCache struct {
 	store Clients
-	now   func() time.Time
+	sets  cached[clientSet]
+}
 
-	mu      sync.RWMutex
+// clientSet is the clients of one version.
+type clientSet struct {
 	version int64
-	polled  time.Time
-	polling sync.Mutex
-	clients map[id.Client]Client
+	byID    sync.Map // id.Client → *fositeClient; registered ones only, so that strangers cannot fill it
 }
 
 func newClientCache(clients Clients, now func() time.Time) *clientCache {
-	return &clientCache{store: clients, now: now, clients: map[id.Client]Client{}}
+	c := &clientCache{store: clients}
+	c.sets = cached[clientSet]{load: c.load, now: now, fresh: clientsFresh, stale: clientsStale}
+	return c
 }
 
-// find returns an enabled client, or store.ErrNotFound.
-func (c *clientCache) find(ctx context.Context, client id.Client) (Client, error) {
-	if err := c.poll(ctx); err != nil {
-		return Client{}, err
+// load begins an empty set when the version has changed.
+func (c *clientCache) load(ctx context.Context, old *clientSet) (*clientSet, error) {
+	version, err := c.store.ClientsVersion(ctx)
+	if err != nil {
+		return nil, err
 	}
-	c.mu.RLock()
-	found, known := c.clients[client]
-	version := c.version
-	c.mu.RUnlock()
-	if !known {
-		var err error
-		if found, err = c.store.Client(ctx, client); err != nil {
-			return Client{}, err
+	if old != nil && old.version == version {
+		return old, nil
+	}
+	return &clientSet{version: version}, nil
+}
+
+// lookUp returns an enabled client, or store.ErrNotFound. A client that changes while it is read lands in the set of the old version,
+// which the next load drops.
+func (c *clientCache) lookUp(ctx context.Context, client id.Client) (*fositeClient, error) {
+	set, err := c.sets.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	known, cached := set.byID.Load(client)
+	if !cached {
+		stored, err := c.store.Client(ctx, client)
+		if err != nil {
+			return nil, err
 		}
-		c.keep(found, version)
+		known = &fositeClient{stored}
+		set.byID.Store(client, known)
 	}
-	if !found.Enabled {
-		return Client{}, store.ErrNotFound
+	found, ok := known.(*fositeClient)
+	if !ok || !found.Enabled {
+		return nil, store.ErrNotFound
 	}
 	return found, nil
 }
 
-// keep caches a client unless the clients changed while it was read.
-func (c *clientCache) keep(client Client, version int64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.version != version {
-		return
+// find is lookUp for the rest of the package.
+func (c *clientCache) find(ctx context.Context, client id.Client) (Client, error) {
+	found, err := c.lookUp(ctx, client)
+	if err != nil {
+		return Client{}, err
 	}
-	if len(c.clients) >= maxCached {
-		clear(c.clients)
-	}
-	c.clients[client.ID] = client
-}
-
-// poll compares versions every two seconds. One request does; the others go on with what is there.
-func (c *clientCache) poll(ctx context.Context) error {
-	c.mu.RLock()
-	due, first := c.now().Sub(c.polled) >= pollClients, c.polled.IsZero()
-	c.mu.RUnlock()
-	if !due {
-		return nil
-	}
-	if first {
-		c.polling.Lock()
-	} else if !c.polling.TryLock() {
-		return nil
-	}
-	defer c.polling.Unlock()
-	version, err := c.store.ClientsVersion(ctx)
-	if err != nil && first {
-		return err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.polled = c.now()
-	if err == nil && version != c.version {
-		c.version = version
-		clear(c.clients)
-	}
-	return nil
+	return found.Client, nil
 }
 
 // GetClient implements fosite.ClientManager.
 func (c *clientCache) GetClient(ctx context.Context, client string) (fosite.Client, error) {
-	found, err := c.find(ctx, id.Client(client))
+	found, err := c.lookUp(ctx, id.Client(client))
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, fosite.ErrNotFound
 	}
 	if err != nil {
 		return nil, err
 	}
-	return &fositeClient{found}, nil
+	return found, nil
 }
 
 var errNoAssertions = errors.New("client assertions are not supported")
@@ -178,4 +161,3 @@ const organizationScope = "organization:"
 func allowedScope(registered []string, wanted string) bool {
 	return slices.Contains(registered, wanted) || (strings.HasPrefix(wanted, organizationScope) && len(wanted) > len(organizationScope))
 }
-

@@ -22,8 +22,8 @@ type issue struct {
 	subject Subject  // of that user
 	scopes  []string // of this access token
 	aud     []string // narrower than what the client is registered for; empty = all of that
-	nonce   string // for the ID token of a code
-	refresh string // refresh token, "" = none
+	nonce   string   // for the ID token of a code
+	refresh string   // refresh token, "" = none
 }
 
 // accessClaims are the claims of an access token (RFC 9068 section 2.2).

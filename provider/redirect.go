@@ -43,8 +43,8 @@ func splitLoopback(uri string) (host, rest string, ok bool) {
 		for digits < len(after) && '0' <= after[digits] && after[digits] <= '9' {
 			digits++
 		}
-		port, err := strconv.ParseUint(after[:digits], 10, 16)
-		return host, after[digits:], err == nil && port > 0 && after[0] != '0' && startsPath(after[digits:])
+		_, err := strconv.ParseUint(after[:digits], 10, 16)
+		return host, after[digits:], err == nil && after[0] != '0' && startsPath(after[digits:])
 	}
 	return "", "", false
 }
@@ -72,4 +72,3 @@ func usableRedirect(uri string) bool {
 		return true
 	}
 }
-
