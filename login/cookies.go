@@ -25,9 +25,11 @@ func NewCookies(issuer *url.URL) Cookies {
 	return Cookies{session: "gatehouse_session_" + issuer.Port(), browser: "gatehouse_browser_" + issuer.Port()}
 }
 
-func (c Cookies) write(w http.ResponseWriter, name, value string, expires time.Time) {
+// write keeps the cookie for so long, for as long as the browser runs if it is 0, and takes it away if it is negative. Max-Age, not
+// Expires, because browsers' clocks may be wrong.
+func (c Cookies) write(w http.ResponseWriter, name, value string, lifetime time.Duration) {
 	http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure wherever there is https; see Cookies
-		Name: name, Value: value, Path: "/", Secure: c.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode, Expires: expires,
+		Name: name, Value: value, Path: "/", Secure: c.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode, MaxAge: int(lifetime / time.Second),
 	})
 }
 
@@ -43,12 +45,12 @@ func (c Cookies) read(r *http.Request, name string) string {
 func (c Cookies) sessionToken(r *http.Request) secret.Text { return secret.New(c.read(r, c.session)) }
 
 // signIn gives the browser a session for as long as the session can last.
-func (c Cookies) signIn(w http.ResponseWriter, token secret.Text, expires time.Time) {
-	c.write(w, c.session, token.Reveal(), expires)
+func (c Cookies) signIn(w http.ResponseWriter, token secret.Text, lifetime time.Duration) {
+	c.write(w, c.session, token.Reveal(), lifetime)
 }
 
 // signOut takes the session cookie away.
-func (c Cookies) signOut(w http.ResponseWriter) { c.write(w, c.session, "", time.Unix(1, 0)) }
+func (c Cookies) signOut(w http.ResponseWriter) { c.write(w, c.session, "", -time.Second) }
 
 // browserSecret returns what binds flows to this browser, giving it one at its first visit.
 func (c Cookies) browserSecret(w http.ResponseWriter, r *http.Request) string {
@@ -56,7 +58,7 @@ func (c Cookies) browserSecret(w http.ResponseWriter, r *http.Request) string {
 		return known
 	}
 	fresh := secret.Token(32)
-	c.write(w, c.browser, fresh, time.Time{})
+	c.write(w, c.browser, fresh, 0)
 	return fresh
 }
 

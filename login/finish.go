@@ -84,7 +84,7 @@ func (h *Handler) establish(w http.ResponseWriter, r *http.Request, v *visit, fl
 	if err != nil {
 		return nil, err
 	}
-	h.Cookies.signIn(w, token, started.Expires)
+	h.Cookies.signIn(w, token, started.Expires.Sub(h.Now()))
 	return &started, nil
 }
 
@@ -110,7 +110,7 @@ func (h *Handler) renew(ctx context.Context, w http.ResponseWriter, old secret.T
 	if err != nil {
 		return nil, err
 	}
-	h.Cookies.signIn(w, token, renewed.Expires)
+	h.Cookies.signIn(w, token, renewed.Expires.Sub(h.Now()))
 	return &renewed, nil
 }
 
