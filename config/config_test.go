@@ -161,6 +161,14 @@ func TestProblemsAreTyped(t *testing.T) {
 	}
 }
 
+// TestClientCannotBeAUser: both are "sub" in tokens.
+func TestClientCannotBeAUser(t *testing.T) {
+	_, err := config.Parse([]byte("clients: [{id: 01a20df0-3918-731b-8e80-95e4f39d9281, public: true, redirect_uris: [\"http://127.0.0.1/\"]}]\n"), lookup())
+	if err == nil || !strings.Contains(err.Error(), "must not look like a user's id") {
+		t.Errorf("error = %v", err)
+	}
+}
+
 func TestEmptyFileIsTheDefault(t *testing.T) {
 	for _, text := range []string{"", "# nothing\n", "---\n", "log:\n"} {
 		c, err := config.Parse([]byte(text), lookup())

@@ -93,6 +93,7 @@ func (v *validator) stores(c *Config) {
 var (
 	slugForm   = regexp.MustCompile(`^[a-z0-9]+(?:-[a-z0-9]+)*$`)
 	idForm     = regexp.MustCompile(`^[A-Za-z0-9._~-]{1,128}$`)
+	uuidForm   = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 	schemeForm = regexp.MustCompile(`^[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+$`)
 )
 
@@ -124,6 +125,9 @@ func (v *validator) clients(clients []Client) {
 		path := fmt.Sprintf("clients[%d]", i)
 		if !idForm.MatchString(c.ID) {
 			v.wrong(path+".id", "must have 1 to 128 letters, digits and . _ ~ - only")
+		}
+		if uuidForm.MatchString(c.ID) {
+			v.wrong(path+".id", "must not look like a user's id: tokens name both as sub")
 		}
 		v.unique(seen, path+".id", c.ID)
 		v.clientSecret(path, c)

@@ -1,0 +1,192 @@
+package ui_test
+
+import (
+	"flag"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"gatehouse/ui"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func renderer(t *testing.T) *ui.Renderer {
+	t.Helper()
+	r, err := ui.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func render(t *testing.T, view ui.View) *httptest.ResponseRecorder {
+	t.Helper()
+	w := httptest.NewRecorder()
+	if err := renderer(t).Render(w, http.StatusOK, view); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// views are every page in its states; text stands wherever people or upstreams can put it.
+func views(text string) map[string]ui.View {
+	alert := &ui.Alert{Kind: ui.AlertError, Title: text, Text: text}
+	return map[string]ui.View{
+		"signin":           ui.SignIn{Action: "/a", ConnectorAction: "/c", Flow: text, PasswordEnabled: true},
+		"signin-full":      ui.SignIn{Action: "/a", ConnectorAction: "/c", Flow: text, Identifier: text, PasswordEnabled: true, ClientName: text, Alert: alert, Connectors: []ui.ConnectorChoice{{Name: text, Value: text}, {Name: "Other", Value: "other"}}},
+		"signin-upstreams": ui.SignIn{ConnectorAction: "/c", Flow: text, Connectors: []ui.ConnectorChoice{{Name: text, Value: text}}},
+		"factor-prompt":    ui.FactorPrompt{Action: "/a", Flow: text, Account: text, ClientName: text, Alert: alert},
+		"factor-enrol":     ui.FactorEnrol{Action: "/a", Flow: text, QR: ui.QRCode{{true, false}, {false, true}}, Secret: "ABCDEFGHIJ", URI: "otpauth://totp/x?secret=ABC&issuer=" + text, Account: text, OrganizationName: text, ClientName: text, Alert: alert},
+		"organizations":    ui.Organizations{Action: "/a", Flow: text, ClientName: text, Organizations: []ui.OrganizationChoice{{Value: text, Name: text, Slug: text, Role: "member"}}},
+		"home":             ui.Home{Name: text, Username: text, Email: text, SignOutAction: "/s", FactorCount: 1, Organizations: []ui.OrganizationChoice{{Name: text, Role: "owner"}}},
+		"home-empty":       ui.Home{Name: text, Username: text, SignOutAction: "/s"},
+		"signed-out":       ui.SignedOut{SignInURL: "/signin"},
+		"setup":            ui.Setup{Action: "/a", Token: text, Username: text, Email: text, FieldErrors: map[string][]string{"username": {text}, "password": {text, text}}},
+		"error":            ui.Error{Status: 400, Title: text, Text: text, Reference: text, LinkURL: "https://client.example/?x=" + text, LinkText: text},
+	}
+}
+
+func TestGolden(t *testing.T) {
+	for name, view := range views("Ünïcode & Co") {
+		t.Run(name, func(t *testing.T) {
+			got := render(t, view).Body.String()
+			path := filepath.Join("testdata", name+".html")
+			if *update {
+				if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// TestHostileText: nothing that people or upstreams write becomes markup, script or a script address.
+func TestHostileText(t *testing.T) {
+	for _, hostile := range []string{`<script>alert(1)</script>`, `"><img src=x onerror=alert(1)>`, `' autofocus onfocus='alert(1)`, `{{.}}`, "javascript:alert(1)"} {
+		for name, view := range views(hostile) {
+			body := render(t, view).Body.String()
+			for _, bad := range []string{"<script>alert", "<img src=x", "onerror=alert(1)>", "' autofocus onfocus", `href="javascript:`} {
+				if strings.Contains(body, bad) {
+					t.Errorf("%s: %q became markup", name, hostile)
+				}
+			}
+		}
+	}
+	page := render(t, ui.Error{Title: "x", LinkURL: "javascript:alert(1)", LinkText: "x"}).Body.String()
+	if strings.Contains(page, `"javascript:`) {
+		t.Error("a script address became a link")
+	}
+	if link := (ui.FactorEnrol{URI: "javascript:alert(1)"}).AppLink(); link != "" {
+		t.Errorf("a script address became a link: %s", link)
+	}
+}
+
+// TestPagesAreInert: no inline script or style, nothing from elsewhere.
+func TestPagesAreInert(t *testing.T) {
+	inline := regexp.MustCompile(`(?i)<script(?: [^>]*)?>[^<]|<style|\sstyle=|\son[a-z]+=|(?:src|href)="(?:https?:)?//[^c]`)
+	for name, view := range views("text") {
+		body := render(t, view).Body.String()
+		if found := inline.FindString(body); found != "" {
+			t.Errorf("%s has %q", name, found)
+		}
+	}
+}
+
+func TestHeaders(t *testing.T) {
+	header := render(t, ui.SignedOut{}).Header()
+	for name, want := range map[string]string{
+		"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY",
+		"Referrer-Policy": "same-origin", "Cross-Origin-Opener-Policy": "same-origin",
+	} {
+		if got := header.Get(name); got != want {
+			t.Errorf("%s = %q, want %q", name, got, want)
+		}
+	}
+	policy := header.Get("Content-Security-Policy")
+	for _, want := range []string{"default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "script-src 'self'", "style-src 'self'"} {
+		if !strings.Contains(policy, want) {
+			t.Errorf("policy %q lacks %s", policy, want)
+		}
+	}
+	if strings.Contains(policy, "unsafe") {
+		t.Errorf("policy %q", policy)
+	}
+}
+
+// TestForms: every field has a label, every id is unique, every form posts.
+func TestForms(t *testing.T) {
+	field, label := regexp.MustCompile(`<input id="([^"]+)"`), regexp.MustCompile(`<label for="([^"]+)"`)
+	id, form := regexp.MustCompile(`\sid="([^"]+)"`), regexp.MustCompile(`<form[^>]*>`)
+	for name, view := range views("text") {
+		body := render(t, view).Body.String()
+		labels := map[string]bool{}
+		for _, match := range label.FindAllStringSubmatch(body, -1) {
+			labels[match[1]] = true
+		}
+		for _, match := range field.FindAllStringSubmatch(body, -1) {
+			if !labels[match[1]] {
+				t.Errorf("%s: the field %s has no label", name, match[1])
+			}
+		}
+		seen := map[string]bool{}
+		for _, match := range id.FindAllStringSubmatch(body, -1) {
+			if seen[match[1]] {
+				t.Errorf("%s: the id %s is there twice", name, match[1])
+			}
+			seen[match[1]] = true
+		}
+		for _, tag := range form.FindAllString(body, -1) {
+			if !strings.Contains(tag, `method="post"`) {
+				t.Errorf("%s: %s does not post", name, tag)
+			}
+		}
+	}
+}
+
+func TestPasswordManagers(t *testing.T) {
+	body := render(t, ui.SignIn{PasswordEnabled: true}).Body.String() + render(t, ui.Setup{}).Body.String() + render(t, ui.FactorPrompt{}).Body.String()
+	for _, want := range []string{`autocomplete="username"`, `autocomplete="current-password"`, `autocomplete="new-password"`, `autocomplete="one-time-code"`} {
+		if !strings.Contains(body, want) {
+			t.Errorf("no field has %s", want)
+		}
+	}
+}
+
+func TestStatic(t *testing.T) {
+	r := renderer(t)
+	css := regexp.MustCompile(`/static/gatehouse\.[0-9a-f]{12}\.css`).FindString(render(t, ui.SignedOut{}).Body.String())
+	for path, want := range map[string]int{css: http.StatusOK, "/static/gatehouse.css": http.StatusNotFound, "/static/../ui.go": http.StatusNotFound, "/static/": http.StatusNotFound} {
+		w := httptest.NewRecorder()
+		r.Static().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		if w.Code != want {
+			t.Errorf("%s: %d, want %d", path, w.Code, want)
+		}
+		if want == http.StatusOK && (!strings.Contains(w.Header().Get("Cache-Control"), "immutable") || !strings.HasPrefix(w.Header().Get("Content-Type"), "text/css")) {
+			t.Errorf("%s: %v", path, w.Header())
+		}
+	}
+}
+
+func TestQRCodePath(t *testing.T) {
+	code := ui.QRCode{{true, true, false}, {false, false, true}, {false, false, false}}
+	if got, want := code.Path(), "M4 4h2v1h-2zM6 5h1v1h-1z"; got != want {
+		t.Errorf("path = %s, want %s", got, want)
+	}
+	if got := code.Size(); got != 11 {
+		t.Errorf("size = %d", got)
+	}
+}
