@@ -11,8 +11,11 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"text/template"
+	"time"
 
 	"gatehouse/internal/testenv"
 )
@@ -25,6 +28,7 @@ type installation struct {
 	process *testenv.Process
 	foreign *testenv.Process // the provider
 	setup   string           // the one-time link that it printed
+	apache  int              // the port that the client "apache" is registered for
 }
 
 const configTemplate = `
@@ -41,6 +45,11 @@ clients:
     organization: harbour
     secret: a-secret-of-the-end-to-end-tests-only
     redirect_uris: [http://127.0.0.1:{{.PartyPort}}/callback]
+  - id: apache
+    name: Apache
+    organization: harbour
+    secret: a-secret-of-the-end-to-end-tests-only
+    redirect_uris: [http://127.0.0.1:{{.ApachePort}}/protected/callback]
   - id: robot
     organization: harbour
     secret: a-secret-of-the-end-to-end-tests-only
@@ -63,6 +72,7 @@ connectors:
 type settings struct {
 	Dir, Stores, Factors          string
 	Port, PartyPort, UpstreamPort int
+	ApachePort                    int
 }
 
 const sharedSecret = "a-secret-of-the-end-to-end-tests-only"
@@ -80,12 +90,12 @@ func peer(t *testing.T, script string, args ...string) *exec.Cmd {
 // install starts everything: the foreign provider, Gatehouse, the foreign relying party.
 func install(t *testing.T, stores, factors string) *installation {
 	t.Helper()
-	s := settings{Dir: filepath.Join(t.TempDir(), "data"), Stores: stores, Factors: factors, Port: testenv.FreePort(t), PartyPort: testenv.FreePort(t), UpstreamPort: testenv.FreePort(t)}
+	s := settings{Dir: filepath.Join(t.TempDir(), "data"), Stores: stores, Factors: factors, Port: testenv.FreePort(t), PartyPort: testenv.FreePort(t), UpstreamPort: testenv.FreePort(t), ApachePort: testenv.FreePort(t)}
 	var text bytes.Buffer
 	if err := template.Must(template.New("config").Parse(configTemplate)).Execute(&text, s); err != nil {
 		t.Fatal(err)
 	}
-	i := &installation{url: local(s.Port), party: local(s.PartyPort), config: filepath.Join(t.TempDir(), "gatehouse.yaml")}
+	i := &installation{url: local(s.Port), party: local(s.PartyPort), apache: s.ApachePort, config: filepath.Join(t.TempDir(), "gatehouse.yaml")}
 	if err := os.WriteFile(i.config, text.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -108,6 +118,7 @@ type partyAnswer struct {
 	Claims, Userinfo map[string]any
 	Rotated          bool
 	Scope            string
+	RefreshToken     string `json:"refresh_token"`
 	Error, Cause     string
 }
 
@@ -171,25 +182,35 @@ func TestForeignPeers(t *testing.T) {
 	}
 }
 
-func clientCredentials(t *testing.T, i *installation) {
-	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, i.url+"/oauth2/token", strings.NewReader(url.Values{"grant_type": {"client_credentials"}, "scope": {"metrics"}}.Encode()))
+// tokens is an answer of the token endpoint.
+type tokens struct {
+	AccessToken  string `json:"access_token"`
+	RefreshToken string `json:"refresh_token"`
+	Scope, Error string
+}
+
+// token asks the token endpoint. An error means that there was no answer.
+func (i *installation) token(client string, form url.Values) (tokens, error) {
+	var answer tokens
+	request, err := http.NewRequest(http.MethodPost, i.url+"/oauth2/token", strings.NewReader(form.Encode()))
 	if err != nil {
-		t.Fatal(err)
+		return answer, err
 	}
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	request.SetBasicAuth("robot", sharedSecret)
+	request.SetBasicAuth(client, sharedSecret)
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		t.Fatal(err)
+		return answer, err
 	}
 	defer response.Body.Close()
-	var answer struct {
-		AccessToken string `json:"access_token"`
-		Scope       string
-	}
-	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil || response.StatusCode != http.StatusOK || answer.AccessToken == "" || answer.Scope != "metrics" {
-		t.Errorf("client credentials: %s, %+v, %v", response.Status, answer, err)
+	return answer, json.NewDecoder(response.Body).Decode(&answer)
+}
+
+func clientCredentials(t *testing.T, i *installation) {
+	t.Helper()
+	answer, err := i.token("robot", url.Values{"grant_type": {"client_credentials"}, "scope": {"metrics"}})
+	if err != nil || answer.AccessToken == "" || answer.Scope != "metrics" {
+		t.Errorf("client credentials: %+v, %v", answer, err)
 	}
 }
 
@@ -206,7 +227,8 @@ func TestUnverifiedAddress(t *testing.T) {
 	}
 }
 
-// TestKill: after a power cut the browser is still signed in and the refresh token still good; sign-in goes on.
+// TestKill: power cuts in the middle of refreshes lose and double nothing: the newest token that a client got, or the one it had
+// sent when the power went, goes on; the browser is still signed in.
 func TestKill(t *testing.T) {
 	i := install(t, "", "optional")
 	browser := testenv.NewBrowser(t)
@@ -214,15 +236,62 @@ func TestKill(t *testing.T) {
 	browser.Wait("button[value=foreign]")
 	signInForeign(browser, "nadia")
 	browser.Wait("pre")
-	before := readParty(t, browser)
-	i.process.Kill()
-	i.start(t)
+	first := readParty(t, browser)
+	chains := []string{first.RefreshToken}
+	for len(chains) < 6 {
+		browser.Open(i.party)
+		browser.Wait("pre")
+		chains = append(chains, readParty(t, browser).RefreshToken)
+	}
+	for range 3 {
+		refreshed := i.refreshUntilKilled(t, chains)
+		if refreshed < len(chains) {
+			t.Errorf("only %d refreshes before the kill", refreshed)
+		}
+		i.start(t)
+		for n, newest := range chains {
+			answer, err := i.token("party", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {newest}})
+			if err != nil || answer.RefreshToken == "" {
+				t.Fatalf("chain %d ended: %+v, %v", n, answer, err)
+			}
+			chains[n] = answer.RefreshToken
+		}
+	}
 	browser.Open(i.party)
 	browser.Wait("pre")
-	after := readParty(t, browser)
-	if before.Claims["sid"] != after.Claims["sid"] || before.Claims["sub"] != after.Claims["sub"] {
-		t.Errorf("session %v became %v", before.Claims["sid"], after.Claims["sid"])
+	if after := readParty(t, browser); first.Claims["sid"] != after.Claims["sid"] || first.Claims["sub"] != after.Claims["sub"] {
+		t.Errorf("session %v became %v", first.Claims["sid"], after.Claims["sid"])
 	}
+}
+
+// refreshUntilKilled refreshes every chain as fast as it can, kills the program meanwhile, and leaves the newest token that was
+// answered in chains. It returns how many refreshes were answered.
+func (i *installation) refreshUntilKilled(t *testing.T, chains []string) int {
+	t.Helper()
+	var (
+		group    sync.WaitGroup
+		answered atomic.Int64
+	)
+	for n := range chains {
+		group.Go(func() {
+			for {
+				answer, err := i.token("party", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {chains[n]}})
+				if err != nil {
+					return // no power
+				}
+				if answer.RefreshToken == "" {
+					t.Errorf("chain %d: %s", n, answer.Error)
+					return
+				}
+				chains[n] = answer.RefreshToken
+				answered.Add(1)
+			}
+		})
+	}
+	time.Sleep(700 * time.Millisecond)
+	i.process.Kill()
+	group.Wait()
+	return int(answered.Load())
 }
 
 // TestUpstreamAway: a broken upstream makes that one way unavailable; the other goes on.

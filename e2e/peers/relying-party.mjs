@@ -37,7 +37,7 @@ const finish = async (url, response) => {
   const refreshed = await oidc.refreshTokenGrant(config, tokens.refresh_token)
   const userinfo = await oidc.fetchUserInfo(config, refreshed.access_token, claims.sub)
   response.writeHead(200, { 'content-type': 'application/json' })
-  response.end(JSON.stringify({ claims, userinfo, rotated: refreshed.refresh_token !== tokens.refresh_token, scope: refreshed.scope }))
+  response.end(JSON.stringify({ claims, userinfo, rotated: refreshed.refresh_token !== tokens.refresh_token, scope: refreshed.scope, refresh_token: refreshed.refresh_token }))
 }
 
 http.createServer((request, response) => {
