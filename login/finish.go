@@ -70,12 +70,14 @@ func (h *Handler) establish(w http.ResponseWriter, r *http.Request, v *visit, fl
 	}
 	signedIn := h.newSession(r, flow)
 	if live != nil && live.User == signedIn.User && live.Organization == signedIn.Organization {
-		return h.renew(ctx, w, v.token, func(s *session.Session) {
+		renewed, err := h.renew(ctx, w, v.token, func(s *session.Session) {
 			s.AuthTime, s.AMR, s.ACR = signedIn.AuthTime, signedIn.AMR, signedIn.ACR
 			s.Connector, s.UpstreamSession = signedIn.Connector, signedIn.UpstreamSession
 		})
-	}
-	if live != nil {
+		if !errors.Is(err, store.ErrNotFound) { // it ended a moment ago; the person has just signed in all the same
+			return renewed, err
+		}
+	} else if live != nil {
 		if err := h.endSession(ctx, v.token, live.ID); err != nil {
 			return nil, err
 		}

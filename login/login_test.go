@@ -185,7 +185,7 @@ func TestOwnConnectorIsForItsOrganization(t *testing.T) {
 	h.upstream.identity = connectors.Identity{Subject: "s"}
 	b := h.browser()
 	p := b.get(callback("castles", b.toUpstream(b.begin("castle"), "castles")))
-	wantStatus(t, p, http.StatusOK, "Set up two-step sign-in")
+	wantStatus(t, p, http.StatusOK, "Set up two‑step sign-in")
 	h.code(b.confirm(p))
 	wantStatus(t, b.get(h.authorizeURL("harbour")), http.StatusForbidden, "not a member")
 	wantStatus(t, b.get("/"), http.StatusOK, "Castle")
@@ -220,7 +220,7 @@ func TestFactor(t *testing.T) {
 	h.person("kim", h.castle)
 	b := h.browser()
 	p := b.password(b.begin("castle"), "kim", goodPassword)
-	wantStatus(t, p, http.StatusOK, "Set up two-step sign-in")
+	wantStatus(t, p, http.StatusOK, "Set up two‑step sign-in")
 	secretText := secretOn(t, p)
 	if again := b.get("/signin?flow=" + flowOf(p)); secretOn(t, again) != secretText {
 		t.Error("a reload changes the secret")

@@ -91,7 +91,7 @@ type FactorEnrol struct {
 	Alert            *Alert
 }
 
-func (FactorEnrol) page() (string, string) { return "factor_enrol", "Set up two-step sign-in" }
+func (FactorEnrol) page() (string, string) { return "factor_enrol", "Set up two‑step sign-in" }
 
 // AppLink is the address that opens an authenticator app on this device. Its scheme is checked here, because html/template lets
 // only web addresses through.
