@@ -52,7 +52,7 @@ func (h *Handler) enrol(w http.ResponseWriter, r *http.Request) error {
 
 func (h *Handler) factorDone(w http.ResponseWriter, r *http.Request, v *visit) error {
 	flow := v.open.flow()
-	flow.FactorDone, flow.Enrolment = true, nil
+	flow.FactorOf, flow.Enrolment = v.facts.user(), nil
 	if err := h.save(r.Context(), v.browser, v.open); err != nil {
 		return err
 	}

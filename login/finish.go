@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"gatehouse/internal/id"
 	"gatehouse/internal/secret"
@@ -60,8 +61,10 @@ func (h *Handler) issueCode(w http.ResponseWriter, r *http.Request, params url.V
 func (h *Handler) establish(w http.ResponseWriter, r *http.Request, v *visit, flow Flow) (*session.Session, error) {
 	ctx, live := r.Context(), v.facts.session
 	switch {
-	case flow.First == nil && !flow.FactorDone:
+	case flow.First == nil && flow.FactorOf == "":
 		return live, nil
+	case flow.First == nil && flow.FactorOf != live.User:
+		return nil, errFlowGone(errors.New("the session became another user's while the flow was under way"))
 	case flow.First == nil:
 		return h.renew(ctx, w, v.token, func(s *session.Session) { addFactor(s) })
 	}
@@ -95,12 +98,19 @@ func (h *Handler) newSession(r *http.Request, flow Flow) session.Session {
 		User: flow.First.User, Organization: flow.First.Limit, AuthTime: flow.First.At,
 		AMR: []string{flow.First.Method}, ACR: ACRSingle,
 		Connector: flow.First.Connector, UpstreamSession: flow.First.UpstreamSession,
-		Address: h.Address(r), Agent: r.UserAgent(),
+		Address: h.Address(r), Agent: clip(r.UserAgent()),
 	}
-	if flow.FactorDone {
+	if flow.FactorOf == flow.First.User {
 		addFactor(&signedIn)
 	}
 	return signedIn
+}
+
+const maxAgent = 300
+
+// clip bounds what a browser says about itself.
+func clip(agent string) string {
+	return strings.ToValidUTF8(agent[:min(len(agent), maxAgent)], "")
 }
 
 func addFactor(s *session.Session) {

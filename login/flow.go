@@ -21,8 +21,9 @@ type Flow struct {
 
 	// First holds the first factor once it was shown in this flow; until then a live session may stand in for it.
 	First *FirstFactor
-	// FactorDone says that the second factor was shown in this flow.
-	FactorDone bool
+	// FactorOf is whose second factor was shown in this flow. It names the user, because the session that stands in for the first
+	// factor may become somebody else's before the flow ends.
+	FactorOf id.User
 	// Enrolment is a factor on offer, until its first code confirms it.
 	Enrolment *mfa.Enrolment
 	// Organization is what the person picked.

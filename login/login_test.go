@@ -377,3 +377,19 @@ func (h *house) refresh(client string, tokens page) page {
 		"grant_type": {"refresh_token"}, "refresh_token": {field(h.t, tokens, "refresh_token")}, "client_id": {client}, "client_secret": {clientSecret},
 	})
 }
+
+// TestFactorIsOfOneUser: a factor shown for one account does not count for another whose session the browser gets meanwhile.
+func TestFactorIsOfOneUser(t *testing.T) {
+	h := newHouse(t)
+	h.person("mallory", h.harbour, h.castle)
+	h.person("kim", h.harbour, h.castle)
+	for _, name := range []string{"mallory", "kim"} {
+		b := h.browser()
+		h.code(b.confirm(b.password(b.begin("castle"), name, goodPassword)))
+	}
+	b := h.browser()
+	first := b.password(b.begin("castle"), "mallory", goodPassword)
+	wantStatus(t, first, http.StatusOK, "Enter your code")
+	wantStatus(t, b.password(b.begin("castle"), "kim", goodPassword), http.StatusOK, "Enter your code")
+	wantStatus(t, b.get("/signin?flow="+flowOf(first)), http.StatusOK, "Enter your code")
+}

@@ -108,10 +108,10 @@ func (f facts) hintsAtAnother() bool {
 }
 
 func (f facts) factorDone() bool {
-	if f.flow.First != nil || f.session == nil {
-		return f.flow.FactorDone
+	if f.flow.FactorOf != "" && f.flow.FactorOf == f.user() {
+		return true
 	}
-	return f.flow.FactorDone || slices.Contains(f.session.AMR, amrMulti)
+	return f.flow.First == nil && f.session != nil && slices.Contains(f.session.AMR, amrMulti)
 }
 
 // factorRequired asks the organization's policy, or without one that of every organization the sign-in will be good for.

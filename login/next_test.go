@@ -76,6 +76,8 @@ func TestNext(t *testing.T) {
 		"no organization":              {facts{flow: signedIn(), request: shared(), standing: standing()}, stepRefuse, "", refusedNoOrganization},
 		"own connector limits":         {facts{flow: &Flow{First: &FirstFactor{User: "user", At: noon, Limit: "org-a"}}, request: shared(), standing: standing(optional, required)}, stepDone, "org-a", ""},
 		"own connector, other client":  {facts{flow: &Flow{First: &FirstFactor{User: "user", At: noon, Limit: "org-a"}}, standing: standing(optional, required), request: with(func(r *provider.AuthorizeRequest) { r.Client.Organization = "org-b" })}, stepRefuse, "", refusedNotMember},
+		"another user's factor":        {facts{flow: &Flow{First: signedIn().First, FactorOf: "other"}, request: shared(), standing: standing(optional), factors: enrolled}, stepPrompt, "", ""},
+		"session became another's":     {facts{flow: &Flow{FactorOf: "other"}, session: live(), request: shared(), standing: standing(required), factors: enrolled}, stepPrompt, "", ""},
 		"direct":                       {facts{flow: signedIn(), standing: standing(optional)}, stepDone, "", ""},
 		"direct, any demands":          {facts{flow: signedIn(), standing: standing(optional, required)}, stepEnrol, "", ""},
 	}
@@ -95,6 +97,6 @@ func TestNext(t *testing.T) {
 
 func done() *Flow {
 	flow := signedIn()
-	flow.FactorDone = true
+	flow.FactorOf = "user"
 	return flow
 }

@@ -49,7 +49,7 @@ func (h *Handler) password(w http.ResponseWriter, r *http.Request) error {
 
 func (h *Handler) firstFactorDone(w http.ResponseWriter, r *http.Request, v *visit, first FirstFactor) error {
 	flow := v.open.flow()
-	flow.First, flow.FactorDone, flow.Alert, flow.Enrolment, flow.Organization = &first, false, "", nil, ""
+	flow.First, flow.FactorOf, flow.Alert, flow.Enrolment, flow.Organization = &first, "", "", nil, ""
 	if err := h.save(r.Context(), v.browser, v.open); err != nil {
 		return err
 	}

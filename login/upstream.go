@@ -87,7 +87,7 @@ func (h *Handler) callback(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	flow.First, flow.Alert, flow.FactorDone, flow.Enrolment, flow.Organization = first, why, false, nil, ""
+	flow.First, flow.Alert, flow.FactorOf, flow.Enrolment, flow.Organization = first, why, "", nil, ""
 	flowID := newFlowID()
 	if err := h.keep(ctx, browser, flowID, flow); err != nil {
 		return err
