@@ -105,9 +105,6 @@ func (l limited) RoundTrip(request *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if response.ContentLength > l.max {
-		return nil, errors.Join(errTooLarge, response.Body.Close())
-	}
 	response.Body = &limitedBody{ReadCloser: response.Body, left: l.max}
 	return response, nil
 }

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
@@ -211,16 +213,24 @@ func TestClientGivesUp(t *testing.T) {
 	}
 }
 
-// A proxy from the environment would be asked to resolve and connect, past every check of addresses.
+// A proxy from the environment would be asked to resolve and connect, past every check of addresses. The standard library reads the
+// environment once for a process, so the test runs itself again with a proxy there.
 func TestClientUsesNoProxy(t *testing.T) {
-	proxy := serve(t, func(w http.ResponseWriter, _ *http.Request) {
-		t.Error("the proxy was asked")
-		w.WriteHeader(http.StatusTeapot)
-	})
-	t.Setenv("HTTP_PROXY", proxy.URL)
-	t.Setenv("HTTPS_PROXY", proxy.URL)
-	client := connectors.NewClient(connectors.ClientConfig{Timeout: 50 * time.Millisecond, AllowPrivate: loopback()})
-	if _, err := fetch(t, client, "http://192.0.2.1/"); err == nil {
-		t.Error("something answered")
+	const inner = "GATEHOUSE_TEST_PROXY"
+	if os.Getenv(inner) == "" {
+		proxy := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+			t.Error("the proxy was asked")
+			w.WriteHeader(http.StatusTeapot)
+		})
+		again := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestClientUsesNoProxy$")
+		again.Env = append(os.Environ(), inner+"=1", "HTTP_PROXY="+proxy.URL, "HTTPS_PROXY="+proxy.URL)
+		if output, err := again.CombinedOutput(); err != nil {
+			t.Errorf("%v: %s", err, output)
+		}
+		return
+	}
+	client := connectors.NewClient(connectors.ClientConfig{Timeout: time.Second, AllowPrivate: loopback()})
+	if _, err := fetch(t, client, "http://192.0.2.1/"); err == nil || !strings.Contains(err.Error(), "not a public one") {
+		t.Errorf("error is %v", err)
 	}
 }

@@ -114,8 +114,12 @@ func (h *Handler) identify(ctx context.Context, r *http.Request, configured conn
 	if err != nil || why != "" {
 		return nil, why, err
 	}
+	at := h.Now()
+	if said := identity.Auth.At; !said.IsZero() && said.Before(at) {
+		at = said // the person may have signed in there long before he came here
+	}
 	return &FirstFactor{
-		User: user, At: h.Now(), Method: amrFederated, Connector: configured.ID, Subject: identity.Subject,
+		User: user, At: at, Method: amrFederated, Connector: configured.ID, Subject: identity.Subject,
 		Limit: configured.Organization, UpstreamSession: identity.Auth.SessionKey,
 	}, "", nil
 }

@@ -34,6 +34,8 @@ const (
 	Garbage           Fault = "garbage"            // JSON that ends too soon
 	Empty             Fault = "empty"              // status 200 and nothing
 	ServerError       Fault = "server error"       // 500 with a page that quotes the request
+	WrongStatus       Fault = "wrong status"       // 503 with the right answer
+	NotFound          Fault = "not found"          // 404 with a page
 	RedirectElsewhere Fault = "redirect elsewhere" // 307 to another host, which would answer well
 	HangUp            Fault = "hang up"            // closes the connection
 )
@@ -85,6 +87,10 @@ func (o *OIDC) fail(b Behaviour, fault Fault, well func(Behaviour, http.Response
 	case ServerError:
 		w.WriteHeader(http.StatusInternalServerError)
 		fmt.Fprintf(w, "<pre>%s %s</pre>", r.Header.Get("Authorization"), r.PostFormValue("code"))
+	case WrongStatus:
+		well(b, unavailable{w}, r)
+	case NotFound:
+		http.NotFound(w, r)
 	case RedirectElsewhere:
 		http.Redirect(w, r, o.elsewhere.URL+r.URL.Path, http.StatusTemporaryRedirect)
 	case HangUp:
@@ -93,3 +99,9 @@ func (o *OIDC) fail(b Behaviour, fault Fault, well func(Behaviour, http.Response
 		well(b, w, r)
 	}
 }
+
+// unavailable answers 503, whatever the status was to be.
+type unavailable struct{ http.ResponseWriter }
+
+// WriteHeader implements http.ResponseWriter.
+func (u unavailable) WriteHeader(int) { u.ResponseWriter.WriteHeader(http.StatusServiceUnavailable) }

@@ -14,7 +14,7 @@ import (
 func TestBrokenEndpoints(t *testing.T) {
 	faults := []connectortest.Fault{
 		connectortest.Hang, connectortest.Huge, connectortest.HTML, connectortest.Garbage, connectortest.Empty,
-		connectortest.ServerError, connectortest.RedirectElsewhere, connectortest.HangUp,
+		connectortest.ServerError, connectortest.WrongStatus, connectortest.NotFound, connectortest.RedirectElsewhere, connectortest.HangUp,
 	}
 	f := newFixture(t)
 	for _, endpoint := range []connectortest.Endpoint{connectortest.Discovery, connectortest.Token, connectortest.JWKS, connectortest.Userinfo} {
@@ -110,6 +110,7 @@ func TestBadMetadata(t *testing.T) {
 		"keys without TLS":          {set("jwks_uri", "http://keys.example/keys"), connectors.ReasonUnavailable},
 		"tokens without TLS":        {set("token_endpoint", "http://tokens.example/token"), connectors.ReasonUnavailable},
 		"userinfo without TLS":      {set("userinfo_endpoint", "http://tokens.example/me"), connectors.ReasonUnavailable},
+		"keys without a host":       {set("jwks_uri", "https:///keys"), connectors.ReasonUnavailable},
 		"a script":                  {set("authorization_endpoint", "javascript:alert(1)"), connectors.ReasonUnavailable},
 		"algorithms not a list":     {set("id_token_signing_alg_values_supported", "RS256"), connectors.ReasonUnavailable},
 	} {

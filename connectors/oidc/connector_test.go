@@ -143,8 +143,28 @@ func TestIssuerInAnswerNotAnnounced(t *testing.T) {
 	f := newFixture(t)
 	f.Behave(connectortest.Behaviour{Metadata: silent, Callback: func(v url.Values) { v.Del("iss") }})
 	f.mustSignIn(t)
-	f.Behave(connectortest.Behaviour{Metadata: silent, Callback: func(v url.Values) { v.Set("iss", "https://evil.example") }})
-	f.refused(t, connectors.ReasonInvalid)
+	for _, issuer := range []string{"https://evil.example", ""} {
+		f.Behave(connectortest.Behaviour{Metadata: silent, Callback: func(v url.Values) { v.Set("iss", issuer) }})
+		f.refused(t, connectors.ReasonInvalid)
+	}
+}
+
+// Without a code, or without what the trip left behind, there is nothing to exchange: a provider that is careless about PKCE and nonce
+// must not get the chance.
+func TestNothingToExchange(t *testing.T) {
+	f := newFixture(t)
+	redirect := f.begin(t, connectors.BeginRequest{})
+	answer := f.SignIn(t, redirect.URL)
+	for _, private := range []string{"", "{}", `{"Nonce":"n"}`, `{"Verifier":"v"}`} {
+		_, err := f.connector.Finish(t.Context(), connectors.Callback{Parameters: answer, CallbackURL: callbackURL, Private: []byte(private)})
+		connectortest.Refused(t, err, connectors.ReasonInvalid, f.Issued())
+	}
+	answer.Del("code")
+	_, err := f.connector.Finish(t.Context(), connectors.Callback{Parameters: answer, CallbackURL: callbackURL, Private: redirect.Private})
+	connectortest.Refused(t, err, connectors.ReasonInvalid, f.Issued())
+	if n := f.Requests(connectortest.Token); n != 0 {
+		t.Errorf("%d requests went to the token endpoint", n)
+	}
 }
 
 func TestErrorAnswer(t *testing.T) {
