@@ -73,3 +73,28 @@ func TestUsageErrors(t *testing.T) {
 		t.Errorf("exit code = %d, want 1", code)
 	}
 }
+
+// TestExampleConnectorsOpen: the settings of the example's connectors are those that their kinds know.
+func TestExampleConnectorsOpen(t *testing.T) {
+	for _, name := range []string{"GATEHOUSE_DATABASE_URL", "GATEHOUSE_REDIS_URL"} {
+		t.Setenv(name, map[string]string{"GATEHOUSE_DATABASE_URL": "postgres://db/x", "GATEHOUSE_REDIS_URL": "redis://cache"}[name])
+	}
+	t.Setenv("SWITCHBOARD_SECRET", strings.Repeat("s", 43))
+	t.Setenv("STAFF_CLIENT_SECRET", "staff")
+	raw, err := os.ReadFile("../../config.example.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	key := filepath.Join(dir, "key")
+	path := filepath.Join(dir, "example.yaml")
+	text := strings.ReplaceAll(string(raw), "/etc/gatehouse/encryption.key", key)
+	for file, content := range map[string]string{key: strings.Repeat("k", 64), path: text} {
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if code, _, problems := runCommand(t, "config", "check", path); code != 0 {
+		t.Errorf("config.example.yaml: %s", problems)
+	}
+}
