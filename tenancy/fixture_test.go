@@ -52,19 +52,28 @@ func newFixture(t *testing.T) *fixture { return newFixtureWith(t, 0) }
 
 func newFixtureWith(t *testing.T, pool int) *fixture {
 	t.Helper()
-	now := func() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
-	f := &fixture{path: filepath.Join(t.TempDir(), "test.db")}
-	var err error
-	f.db, err = sqldb.Open(t.Context(), sqldb.Options{URL: secret.New("sqlite://" + f.path), Now: now, PoolSize: pool})
-	if err != nil {
-		t.Fatal(err)
+	f := &fixture{
+		path: filepath.Join(t.TempDir(), "test.db"),
+		Directory: &tenancy.Directory{
+			Passwords: hasher(t, 64), Now: func() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) },
+		},
 	}
+	f.open(t, pool)
 	t.Cleanup(func() { _ = f.db.Close() })
 	if err := f.db.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	f.Directory = &tenancy.Directory{Store: recorded{f.db, &sync.Mutex{}, &f.events}, Passwords: hasher(t, 64), Now: now}
 	return f
+}
+
+func (f *fixture) open(t *testing.T, pool int) {
+	t.Helper()
+	var err error
+	f.db, err = sqldb.Open(t.Context(), sqldb.Options{URL: secret.New("sqlite://" + f.path), Now: f.Now, PoolSize: pool})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Store = recorded{f.db, &sync.Mutex{}, &f.events}
 }
 
 // hasher has costs low enough for tests.

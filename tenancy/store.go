@@ -17,7 +17,9 @@ type Store interface {
 	Identities
 
 	// InTx runs work in one transaction and commits if it returns nil. work must use only the Store it is given. Serialization
-	// failures run work again, with a bound. Nested calls join the transaction.
+	// failures run work again, with a bound. Nested calls join the transaction. A statement that the database refuses, for a
+	// conflict or anything else, ends the transaction: even if work goes on and returns nil, nothing is written and InTx returns
+	// that refusal. To find or change no row (store.ErrNotFound, store.ErrStale) is no refusal.
 	InTx(ctx context.Context, work func(tx Store) error) error
 	// Once reports true to exactly one caller ever for each name: that one's transaction commits it.
 	Once(ctx context.Context, name string) (bool, error)
@@ -73,7 +75,7 @@ type Organizations interface {
 type Groups interface {
 	// CreateGroup writes a group with its permissions; *store.Conflict names "name" (unique per organization, and among shared).
 	CreateGroup(ctx context.Context, scope Scope, group Group) error
-	// Group finds within scope; shared groups are within every scope.
+	// Group finds within scope; shared groups are within every scope but that of somebody who manages nothing.
 	Group(ctx context.Context, scope Scope, group id.Group) (Group, error)
 	// SharedGroupByName finds a shared group.
 	SharedGroupByName(ctx context.Context, name string) (Group, error)

@@ -156,7 +156,7 @@ func (d *Directory) rehash(ctx context.Context, user User, plain string) error {
 	if err != nil {
 		return err
 	}
-	err = d.Store.SetPasswordHash(ctx, user.ID, "", hash, d.now())
+	err = d.Store.SetPasswordHash(ctx, user.ID, user.PasswordHash, hash, d.now())
 	if errors.Is(err, store.ErrStale) {
 		return nil
 	}
