@@ -18,6 +18,7 @@ type Known struct {
 type Account struct {
 	User       id.User
 	Active     bool
+	Verified   bool // somebody proved that the account's address is his
 	Privileged bool // staff or superuser: never linked automatically
 }
 
@@ -78,7 +79,7 @@ func (c Configured) decideSameAddress(account Account, email Email) Decision {
 	switch {
 	case !account.Active:
 		return Decision{Action: Refuse, Refusal: RefusedDisabled}
-	case account.Privileged, !c.Trusts(email):
+	case account.Privileged, !account.Verified, !c.Trusts(email):
 		return Decision{Action: AskProof, User: account.User}
 	default:
 		return Decision{Action: Link, User: account.User}

@@ -15,7 +15,7 @@ const (
 )
 
 func account(user id.User, active, privileged bool) *connectors.Account {
-	return &connectors.Account{User: user, Active: active, Privileged: privileged}
+	return &connectors.Account{User: user, Active: active, Verified: true, Privileged: privileged}
 }
 
 func email(address string, verified bool) connectors.Email {
@@ -44,6 +44,7 @@ func TestDecide(t *testing.T) {
 		return connectors.Decision{Action: connectors.Refuse, Refusal: why}
 	}
 	person, staff, disabled := account(sameUser, true, false), account(sameUser, true, true), account(sameUser, false, false)
+	claimed := &connectors.Account{User: sameUser, Active: true}
 	for name, test := range map[string]struct {
 		configured connectors.Configured
 		known      connectors.Known
@@ -61,6 +62,7 @@ func TestDecide(t *testing.T) {
 		"same address, authoritative, none":          {none, connectors.Known{SameOne: person, Email: ada}, refuse(connectors.RefusedUnknown)},
 		"same address, authoritative, not set":       {unset, connectors.Known{SameOne: person, Email: ada}, refuse(connectors.RefusedUnknown)},
 		"same address, staff":                        {create, connectors.Known{SameOne: staff, Email: ada}, proof},
+		"same address, but nobody proved it here":    {create, connectors.Known{SameOne: claimed, Email: ada}, proof},
 		"same address, disabled":                     {create, connectors.Known{SameOne: disabled, Email: ada}, refuse(connectors.RefusedDisabled)},
 		"same address, not verified":                 {create, connectors.Known{SameOne: person, Email: doubtful}, proof},
 		"same address, not authoritative":            {create, connectors.Known{SameOne: person, Email: foreign}, proof},
@@ -101,7 +103,7 @@ func TestDecideNever(t *testing.T) {
 		}
 		known := connectors.Known{
 			Linked:  oneOf(nil, nil, account(linkedUser, oneOf(true, false), oneOf(true, false))),
-			SameOne: oneOf(nil, account(sameUser, oneOf(true, false), oneOf(true, false))),
+			SameOne: oneOf(nil, &connectors.Account{User: sameUser, Active: oneOf(true, false), Verified: oneOf(true, false), Privileged: oneOf(true, false)}),
 			Email:   email(oneOf("", "ada", "ada@", "ada@example.com", "ada@elsewhere.example", "ａda@example.com"), oneOf(true, false)),
 		}
 		decision := connectors.Decide(configured, known)
@@ -123,8 +125,8 @@ func violation(configured connectors.Configured, known connectors.Known, d conne
 		equalFold(configured.Authoritative[0], connectors.Domain(known.Email.Address))
 	signsIn := d.Action == connectors.SignIn || d.Action == connectors.Link
 	switch {
-	case d.Action == connectors.Link && (known.SameOne == nil || known.SameOne.Privileged || !known.SameOne.Active):
-		return "linked to nobody, staff or a disabled account"
+	case d.Action == connectors.Link && (known.SameOne == nil || known.SameOne.Privileged || !known.SameOne.Active || !known.SameOne.Verified):
+		return "linked to nobody, staff, a disabled account or one whose address nobody proved"
 	case d.Action == connectors.Link && !trusted:
 		return "linked on an address that nobody vouches for"
 	case d.Action == connectors.Link && known.Linked != nil:
@@ -166,7 +168,7 @@ func TestBestEmail(t *testing.T) {
 func ExampleDecide() {
 	configured := connectors.Configured{Provisioning: connectors.ProvisionLink, Authoritative: []string{"example.com"}}
 	decision := connectors.Decide(configured, connectors.Known{
-		SameOne: &connectors.Account{User: "u1", Active: true},
+		SameOne: &connectors.Account{User: "u1", Active: true, Verified: true},
 		Email:   connectors.Email{Address: "ada@example.com", Verified: true},
 	})
 	fmt.Println(decision.Action, decision.User)

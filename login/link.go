@@ -29,6 +29,10 @@ func (h *Handler) link(ctx context.Context, configured connectors.Configured, id
 		return decision.User, "", err
 	case connectors.Create:
 		user, err := h.Directory.Provision(ctx, linking(), newUser(configured, identity))
+		var invalid *tenancy.Invalid
+		if errors.As(err, &invalid) {
+			return "", "An account cannot be made for you at the moment: the organization is disabled, or what " + configured.Name + " says about you cannot be used. Ask a manager.", nil
+		}
 		return user.ID, "", err
 	case connectors.AskProof:
 		return "", "An account with your e-mail address exists already. Sign in to it the way you did before; for safety it is not linked to " + configured.Name + " by itself.", nil
@@ -67,7 +71,7 @@ func found(user tenancy.User, err error) (*connectors.Account, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &connectors.Account{User: user.ID, Active: user.Active, Privileged: user.Staff || user.Superuser}, nil
+	return &connectors.Account{User: user.ID, Active: user.Active, Verified: user.EmailVerified, Privileged: user.Staff || user.Superuser}, nil
 }
 
 func refusalText(name string, why connectors.Refusal) string {

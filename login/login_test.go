@@ -151,10 +151,15 @@ func TestLinking(t *testing.T) {
 	if _, err := h.directory.CreateFirstSuperuser(t.Context(), tenancy.NewUser{Username: "root", Email: "root@x.example", EmailVerified: true, Password: goodPassword}); err != nil {
 		t.Fatal(err)
 	}
+	// Somebody made an account with another's address, hoping that its owner will be joined to it.
+	if _, err := h.directory.CreateUser(t.Context(), tenancy.System("test"), tenancy.NewUser{Username: "trap", Email: "ceo@x.example"}); err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		email connectors.Email
 		text  string // on the page; empty: signed in
 	}{
+		"trap":       {connectors.Email{Address: "ceo@x.example", Verified: true}, "exists already"},
 		"trusted":    {connectors.Email{Address: "ada@x.example", Verified: true}, ""},
 		"unverified": {connectors.Email{Address: "ada@x.example"}, "exists already"},
 		"superuser":  {connectors.Email{Address: "root@x.example", Verified: true}, "exists already"},

@@ -90,7 +90,10 @@ func (m *Manager) create(ctx context.Context, s Session) (secret.Text, Session, 
 	if err != nil {
 		return secret.Text{}, Session{}, err
 	}
-	return token, s, m.Store.Create(ctx, tokenKey(token), entry)
+	if err := m.Store.Create(ctx, tokenKey(token), entry); err != nil {
+		return secret.Text{}, Session{}, err
+	}
+	return token, s, nil
 }
 
 // Find returns the session of a token, or store.ErrNotFound. Once a minute it notes that the session is alive.
@@ -129,7 +132,8 @@ func (m *Manager) touch(ctx context.Context, token secret.Text, s Session, versi
 }
 
 // Renew changes a session after a further authentication and moves it to a fresh token; the old one is dead at once. The absolute
-// end starts anew, the ID stays. Of concurrent calls one succeeds, the others get store.ErrNotFound.
+// end starts anew, the ID stays. Of concurrent calls one succeeds, the others get store.ErrNotFound; so does one whose session is ended
+// meanwhile.
 func (m *Manager) Renew(ctx context.Context, token secret.Text, change func(*Session)) (secret.Text, Session, error) {
 	entry, err := m.Store.Take(ctx, tokenKey(token))
 	if err != nil {
@@ -140,42 +144,14 @@ func (m *Manager) Renew(ctx context.Context, token secret.Text, change func(*Ses
 		return secret.Text{}, Session{}, err
 	}
 	change(&s)
-	return m.create(ctx, s)
-}
-
-// End ends the session of a token, if there is one.
-func (m *Manager) End(ctx context.Context, token secret.Text) error {
-	return m.Store.Delete(ctx, tokenKey(token))
-}
-
-// EndByID ends a session by its public name, if it exists.
-func (m *Manager) EndByID(ctx context.Context, sid id.Session) error {
-	listed, err := m.Store.List(ctx, KindSession, sidIndex(sid))
+	fresh, s, err := m.create(ctx, s)
 	if err != nil {
-		return err
+		return secret.Text{}, Session{}, err
 	}
-	keys := make([]Key, len(listed))
-	for i, l := range listed {
-		keys[i] = l.Key
+	if err := m.stillOn(ctx, fresh, s.ID); err != nil {
+		return secret.Text{}, Session{}, err
 	}
-	return m.Store.Delete(ctx, keys...)
-}
-
-// OfUser lists a user's sessions, newest first.
-func (m *Manager) OfUser(ctx context.Context, user id.User) ([]Header, error) {
-	listed, err := m.Store.List(ctx, KindSession, userIndex(user))
-	if err != nil {
-		return nil, err
-	}
-	var headers []Header
-	for _, l := range listed {
-		header, err := m.header(l.Entry)
-		if err != nil {
-			return nil, err
-		}
-		headers = append(headers, header)
-	}
-	return headers, nil
+	return fresh, s, nil
 }
 
 func userIndex(user id.User) string { return "user:" + string(user) }
@@ -188,9 +164,14 @@ func (s Session) indexes() []string {
 		indexes = append(indexes, "organization:"+string(s.Organization))
 	}
 	if s.UpstreamSession != "" {
-		indexes = append(indexes, "upstream:"+string(s.Connector)+"/"+s.UpstreamSession)
+		indexes = append(indexes, upstreamIndex(s.Connector, s.UpstreamSession))
 	}
 	return indexes
+}
+
+// upstreamIndex hashes the upstream's name for a session: it may be of any length and hold any byte.
+func upstreamIndex(connector id.Connector, session string) string {
+	return "upstream:" + string(connector) + "/" + secret.Hash(session)
 }
 
 func (m *Manager) encode(token secret.Text, s Session) (Entry, error) {
@@ -206,7 +187,7 @@ func (m *Manager) encode(token secret.Text, s Session) (Entry, error) {
 		return Entry{}, fmt.Errorf("encode session: %w", err)
 	}
 	value, err := json.Marshal(stored{
-		Header: m.Keys.Seal(header, "session", "header"),
+		Header: m.Keys.Seal(header, "session", "header", tokenKey(token).ID),
 		Body:   m.Keys.With(token).Seal(body, "session", "body"),
 	})
 	if err != nil {
@@ -236,22 +217,4 @@ func (m *Manager) decode(token secret.Text, entry Entry) (Session, error) {
 		return Session{}, fmt.Errorf("decode session: %w", err)
 	}
 	return s, nil
-}
-
-func (m *Manager) header(entry Entry) (Header, error) {
-	var (
-		sealed stored
-		h      Header
-	)
-	if err := json.Unmarshal(entry.Value, &sealed); err != nil {
-		return Header{}, fmt.Errorf("decode session: %w", err)
-	}
-	plain, err := m.Keys.Open(sealed.Header, "session", "header")
-	if err != nil {
-		return Header{}, fmt.Errorf("open session header: %w", err)
-	}
-	if err := json.Unmarshal(plain, &h); err != nil {
-		return Header{}, fmt.Errorf("decode session: %w", err)
-	}
-	return h, nil
 }

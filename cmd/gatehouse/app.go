@@ -190,14 +190,23 @@ func (a *app) sweep(ctx context.Context) {
 }
 
 func (a *app) sweepOnce(ctx context.Context) error {
-	const batch = 500
 	if a.redis == nil {
-		if _, err := a.db.Ephemeral().Sweep(ctx, batch); err != nil {
+		if err := inBatches(ctx, a.db.Ephemeral().Sweep); err != nil {
 			return err
 		}
 	}
-	_, err := a.db.DeleteExpiredGrants(ctx, time.Now(), batch)
-	return err
+	return inBatches(ctx, func(ctx context.Context, limit int) (int, error) { return a.db.DeleteExpiredGrants(ctx, time.Now(), limit) })
+}
+
+// inBatches goes on while batches come back full, leaving room for others in between.
+func inBatches(ctx context.Context, remove func(ctx context.Context, limit int) (int, error)) error {
+	const batch = 500
+	for {
+		removed, err := remove(ctx, batch)
+		if err != nil || removed < batch {
+			return err
+		}
+	}
 }
 
 func (a *app) close() {
