@@ -74,7 +74,7 @@ type Tokens struct {
 	RefreshGrace    Duration `yaml:"refresh_grace"`
 }
 
-// Passwords are the costs of argon2id; zero means the built-in value.
+// Passwords are the costs of argon2id; Concurrent 0 is the number of cores, any other 0 the default.
 type Passwords struct {
 	MemoryKiB  uint32 `yaml:"memory_kib"`
 	Passes     uint32 `yaml:"passes"`
@@ -146,9 +146,10 @@ func Default() *Config {
 			Code: Duration(time.Minute), Access: Duration(10 * time.Minute), ID: Duration(10 * time.Minute),
 			RefreshIdle: Duration(14 * 24 * time.Hour), RefreshAbsolute: Duration(90 * 24 * time.Hour), RefreshGrace: Duration(30 * time.Second),
 		},
-		Factors:  Factors{IssuerName: "Gatehouse"},
-		Outgoing: Outgoing{Timeout: Duration(10 * time.Second)},
-		Log:      Log{Level: "info", Format: "text"},
+		Passwords: Passwords{MemoryKiB: 19456, Passes: 2, Threads: 1, Queue: 64},
+		Factors:   Factors{IssuerName: "Gatehouse"},
+		Outgoing:  Outgoing{Timeout: Duration(10 * time.Second)},
+		Log:       Log{Level: "info", Format: "text"},
 	}
 }
 

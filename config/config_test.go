@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"gatehouse/config"
 	"gatehouse/internal/secret"
@@ -64,10 +65,11 @@ func TestExampleIsValid(t *testing.T) {
 
 // TestExampleShowsDefaults uncomments every commented key of the example and compares the value with the built-in one.
 func TestExampleShowsDefaults(t *testing.T) {
-	commented := regexp.MustCompile(`(?m)^( +)# ([a-z_]+): (\S+)$`)
-	shown := commented.FindAllStringSubmatch(readExample(t), -1)
-	if len(shown) < 12 {
-		t.Fatalf("found %d commented defaults only", len(shown))
+	// A default is a commented key, or stands behind the example's value as "# … default VALUE".
+	shown := regexp.MustCompile(`(?m)^( +)# ([a-z_]+): (\S+)$`).FindAllStringSubmatch(readExample(t), -1)
+	shown = append(shown, regexp.MustCompile(`(?m)^( +)([a-z_]+): .*# .*default (\w+)(?:;.*)?$`).FindAllStringSubmatch(beforeLists(t), -1)...)
+	if len(shown) < 15 {
+		t.Fatalf("found %d defaults only", len(shown))
 	}
 	section := regexp.MustCompile(`(?m)^([a-z_]+):$`)
 	for _, match := range shown {
@@ -79,13 +81,23 @@ func TestExampleShowsDefaults(t *testing.T) {
 			t.Errorf("%s%v", text, err)
 			continue
 		}
-		if got, want := dump(c.Tokens, c.Sessions.Idle, c.Sessions.Absolute, c.Outgoing.Timeout), dump(config.Default().Tokens, config.Default().Sessions.Idle, config.Default().Sessions.Absolute, config.Default().Outgoing.Timeout); got != want {
-			t.Errorf("%s is not the default:\n%s", text, cmp.Diff(want, got))
+		if diff := cmp.Diff(config.Default(), c, cmpopts.IgnoreUnexported(config.Config{}), cmp.Comparer(sameSecret)); diff != "" {
+			t.Errorf("%s is not the default:\n%s", text, diff)
 		}
 	}
 }
 
-func dump(values ...any) string { return fmt.Sprintf("%+v", values) }
+func sameSecret(a, b secret.Text) bool { return a.Reveal() == b.Reveal() }
+
+// beforeLists is the part of the example about the installation itself, without the lists of what it serves.
+func beforeLists(t *testing.T) string {
+	t.Helper()
+	settings, _, found := strings.Cut(readExample(t), "\norganizations:")
+	if !found {
+		t.Fatal("the example has no organizations")
+	}
+	return settings
+}
 
 // TestExampleIsComplete: every key that the program knows stands in the example.
 func TestExampleIsComplete(t *testing.T) {
@@ -175,8 +187,8 @@ func TestEmptyFileIsTheDefault(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%q: %v", text, err)
 		}
-		if got, want := dump(c.Issuer, c.Listen, c.Tokens, c.Sessions.Idle), dump(config.Default().Issuer, config.Default().Listen, config.Default().Tokens, config.Default().Sessions.Idle); got != want {
-			t.Errorf("%q: %s, want %s", text, got, want)
+		if diff := cmp.Diff(config.Default(), c, cmpopts.IgnoreUnexported(config.Config{}), cmp.Comparer(sameSecret)); diff != "" {
+			t.Errorf("%q: %s", text, diff)
 		}
 	}
 }
@@ -223,11 +235,15 @@ func TestKeyFile(t *testing.T) {
 	c := config.Default()
 	c.DataDir = filepath.Join(t.TempDir(), "data")
 	var wait sync.WaitGroup
-	for range 16 {
+	sealed := make([][]byte, 16)
+	for i := range sealed {
 		wait.Go(func() {
-			if _, err := c.Keys(); err != nil {
+			keys, err := c.Keys()
+			if err != nil {
 				t.Error(err)
+				return
 			}
+			sealed[i] = keys.Seal([]byte("x"), "p")
 		})
 	}
 	wait.Wait()
@@ -242,16 +258,47 @@ func TestKeyFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := c.Keys()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if plain, err := second.Open(first.Seal([]byte("x"), "p"), "p"); err != nil || string(plain) != "x" {
-		t.Errorf("the key changed: %v", err)
+	for i, box := range sealed {
+		if plain, err := first.Open(box, "p"); err != nil || string(plain) != "x" {
+			t.Errorf("starter %d had another key: %v", i, err)
+		}
 	}
 	entries, err := os.ReadDir(c.DataDir)
 	if err != nil || len(entries) != 1 {
 		t.Errorf("left behind: %v %v", entries, err)
+	}
+}
+
+// TestHostileFiles: neither size nor nesting nor references make the program slow.
+func TestHostileFiles(t *testing.T) {
+	for name, text := range map[string]string{
+		"too long": strings.Repeat("# filling\n", 1<<17),
+		"brackets": "issuer: " + strings.Repeat("[", 1<<19),
+		"braces":   "issuer: " + strings.Repeat("{a: ", 1<<18),
+		"aliases":  "log: &a [x, x]\nissuer: &b [*a, *a]\nlisten: [*b, *b]\n",
+		"anchors":  "issuer: " + strings.Repeat("&a ", 1<<12),
+	} {
+		started := time.Now()
+		_, err := config.Parse([]byte(text), lookup())
+		if err == nil {
+			t.Errorf("%s: accepted", name)
+		} else if len(err.Error()) > 1000 {
+			t.Errorf("%s: an error of %d bytes", name, len(err.Error()))
+		}
+		if took := time.Since(started); took > 10*time.Second {
+			t.Errorf("%s: took %v", name, took)
+		}
+	}
+}
+
+// TestQuotedKeys: quotes around a key are YAML's, not part of it.
+func TestQuotedKeys(t *testing.T) {
+	c, err := config.Parse([]byte("\"listen\": 127.0.0.1:81\n'database': {\"url\": {\"env\": GATEHOUSE_DATABASE_URL}}\n"), lookup())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Listen != "127.0.0.1:81" || !strings.HasPrefix(c.Database.URL.Reveal(), "postgres:") {
+		t.Errorf("listen %q, database %q", c.Listen, c.Database.URL.Reveal())
 	}
 }
 

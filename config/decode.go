@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"os"
 	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -186,7 +187,11 @@ func (d *decoder) slice(node ast.Node, target reflect.Value, path string) {
 	}
 	target.Set(reflect.MakeSlice(target.Type(), len(sequence.Values), len(sequence.Values)))
 	for i, value := range sequence.Values {
-		d.decode(value, target.Index(i), fmt.Sprintf("%s[%d]", path, i))
+		place := fmt.Sprintf("%s[%d]", path, i)
+		if _, empty := value.(*ast.NullNode); empty {
+			d.problem(value, place, "is empty")
+		}
+		d.decode(value, target.Index(i), place)
 	}
 }
 
@@ -216,7 +221,7 @@ func (d *decoder) structure(node ast.Node, target reflect.Value, path string) {
 	}
 	seen := map[string]bool{}
 	for _, pair := range values {
-		key := pair.Key.String()
+		key := keyOf(pair)
 		index, known := fields[key]
 		switch {
 		case !known:
@@ -228,6 +233,14 @@ func (d *decoder) structure(node ast.Node, target reflect.Value, path string) {
 			d.decode(pair.Value, target.Field(index), join(path, key))
 		}
 	}
+}
+
+// keyOf is the key of a pair, without the quotes that it may have.
+func keyOf(pair *ast.MappingValueNode) string {
+	if text, ok := pair.Key.(*ast.StringNode); ok {
+		return text.Value
+	}
+	return pair.Key.String()
 }
 
 func join(path, key string) string {
@@ -266,7 +279,7 @@ func (d *decoder) secret(node ast.Node, target *secret.Text, path string) {
 		d.problem(node, path, "a secret is a text, {env: NAME} or {file: path}")
 		return
 	}
-	key, source := values[0].Key.String(), ""
+	key, source := keyOf(values[0]), ""
 	if key == "env" || key == "file" {
 		var ok bool
 		if source, ok = d.text(values[0].Value, join(path, key)); !ok {
@@ -276,17 +289,25 @@ func (d *decoder) secret(node ast.Node, target *secret.Text, path string) {
 	switch key {
 	case "env":
 		value, found := d.lookup.Env(source)
-		if !found || value == "" {
+		switch {
+		case found && value != "":
+		case envForm.MatchString(source):
 			d.problem(node, path, "the environment variable %s is not set", source)
+		default:
+			d.problem(node, path, "the environment variable of that name is not set")
 		}
 		*target = secret.New(value)
 	case "file":
 		raw, err := d.lookup.File(source)
-		if err != nil || len(raw) == 0 {
+		text := trimNewline(string(raw))
+		if err != nil || text == "" {
 			d.problem(node, path, "the file %s cannot be read or is empty", source)
 		}
-		*target = secret.New(trimNewline(string(raw)))
+		*target = secret.New(text)
 	default:
 		d.problem(node, path, "a secret is a text, {env: NAME} or {file: path}")
 	}
 }
+
+// envForm keeps a secret that stands where its variable's name belongs from being printed.
+var envForm = regexp.MustCompile(`^[A-Z_][A-Z0-9_]{0,127}$`)

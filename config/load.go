@@ -6,8 +6,10 @@ import (
 	"io"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 
+	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 )
@@ -36,7 +38,11 @@ func Parse(raw []byte, lookup Lookup) (*Config, error) {
 	}
 	c := Default()
 	d := &decoder{positions: map[string]position{}, lookup: lookup}
-	file, err := parser.ParseBytes(raw, 0, parser.AllowDuplicateMapKey())
+	tokens := lexer.Tokenize(string(raw))
+	if deep, found := tooDeep(tokens); found {
+		return c, Problems{deep}
+	}
+	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		return c, Problems{syntaxProblem(err)}
 	}
@@ -51,10 +57,29 @@ func Parse(raw []byte, lookup Lookup) (*Config, error) {
 		}
 		d.decode(document.Body, reflect.ValueOf(c).Elem(), "")
 	}
-	v := &validator{decoder: d}
+	v := &validator{decoder: d, unread: slices.Clone(d.problems)}
 	v.validate(c)
 	c.positions = d.positions
 	return c, d.problems.err()
+}
+
+// maxDepth bounds brackets within brackets. The parser takes quadratic time and a deep stack for them: 1 MiB of them never ends.
+const maxDepth = 32
+
+func tooDeep(tokens token.Tokens) (Problem, bool) {
+	depth := 0
+	for _, t := range tokens {
+		switch t.Type {
+		case token.MappingStartType, token.SequenceStartType:
+			depth++
+		case token.MappingEndType, token.SequenceEndType:
+			depth--
+		}
+		if depth > maxDepth {
+			return Problem{Line: t.Position.Line, Column: t.Position.Column, Message: "brackets are nested too deeply"}, true
+		}
+	}
+	return Problem{}, false
 }
 
 // ProblemAt makes a problem of a value that only its user could judge.

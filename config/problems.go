@@ -14,6 +14,10 @@ type Problem struct {
 	Message      string
 }
 
+func (p Problem) samePlace(other Problem) bool {
+	return p.Path == other.Path && p.Line == other.Line && p.Column == other.Column
+}
+
 // Problems are all that is wrong with a file, in its order.
 type Problems []Problem
 

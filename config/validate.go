@@ -7,11 +7,15 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
 // validator says what is wrong with values that have the right form.
-type validator struct{ *decoder }
+type validator struct {
+	*decoder
+	unread Problems // values that could not be read, of which nothing more is said
+}
 
 func (v *validator) wrong(path, format string, args ...any) {
 	p, known := v.positions[path]
@@ -22,7 +26,10 @@ func (v *validator) wrong(path, format string, args ...any) {
 	if p.line == 0 {
 		p = position{1, 1}
 	}
-	v.problems = append(v.problems, Problem{Line: p.line, Column: p.column, Path: path, Message: fmt.Sprintf(format, args...)})
+	found := Problem{Line: p.line, Column: p.column, Path: path, Message: fmt.Sprintf(format, args...)}
+	if !slices.ContainsFunc(v.unread, found.samePlace) {
+		v.problems = append(v.problems, found)
+	}
 }
 
 func (v *validator) oneOf(path, value string, allowed ...string) {
@@ -33,9 +40,7 @@ func (v *validator) oneOf(path, value string, allowed ...string) {
 
 func (v *validator) validate(c *Config) {
 	v.issuer(c.Issuer)
-	if _, port, err := net.SplitHostPort(c.Listen); err != nil || port == "" {
-		v.wrong("listen", "must be host:port, for example 127.0.0.1:8080")
-	}
+	v.network(c)
 	if c.DataDir == "" {
 		v.wrong("data_dir", "must name a directory")
 	}
@@ -58,12 +63,24 @@ func (v *validator) validate(c *Config) {
 	v.connectors(c.Connectors)
 }
 
+func (v *validator) network(c *Config) {
+	_, port, err := net.SplitHostPort(c.Listen)
+	if _, number := strconv.ParseUint(port, 10, 16); err != nil || number != nil {
+		v.wrong("listen", "must be host:port, for example 127.0.0.1:8080")
+	}
+	for i, prefix := range c.TrustedProxies {
+		if prefix.IsValid() && prefix.Bits() == 0 {
+			v.wrong(fmt.Sprintf("trusted_proxies[%d]", i), "would let everybody choose the address that is logged and counted")
+		}
+	}
+}
+
 // issuer: RFC 8414 section 2 and, because cookies use the __Host- prefix, no path.
 func (v *validator) issuer(text string) {
 	issuer, err := url.Parse(text)
 	switch {
-	case err != nil || issuer.Host == "" || issuer.User != nil || issuer.RawQuery != "" || issuer.Fragment != "" || issuer.Path != "":
-		v.wrong("issuer", "must be a URL of scheme and host only, for example https://id.example.com")
+	case err != nil || issuer.Host == "" || text != issuer.Scheme+"://"+strings.ToLower(issuer.Host):
+		v.wrong("issuer", "must be a URL of scheme and host only, in lower case, for example https://id.example.com")
 	case issuer.Scheme != "https" && !(issuer.Scheme == "http" && isLoopback(issuer.Hostname())):
 		v.wrong("issuer", "must be https (plain http is for loopback only)")
 	}
@@ -94,6 +111,7 @@ var (
 	slugForm   = regexp.MustCompile(`^[a-z0-9]+(?:-[a-z0-9]+)*$`)
 	idForm     = regexp.MustCompile(`^[A-Za-z0-9._~-]{1,128}$`)
 	uuidForm   = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+	scopeForm  = regexp.MustCompile(`^[!#-\[\]-~]+$`) // RFC 6749 section 3.3
 	schemeForm = regexp.MustCompile(`^[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+$`)
 )
 
@@ -139,6 +157,14 @@ func (v *validator) clients(clients []Client) {
 		}
 		for j, uri := range c.RedirectURIs {
 			v.redirectURI(fmt.Sprintf("%s.redirect_uris[%d]", path, j), uri)
+		}
+		for j, uri := range c.PostLogoutRedirectURIs {
+			v.redirectURI(fmt.Sprintf("%s.post_logout_redirect_uris[%d]", path, j), uri)
+		}
+		for j, scope := range c.Scopes {
+			if !scopeForm.MatchString(scope) {
+				v.wrong(fmt.Sprintf("%s.scopes[%d]", path, j), "must be a single scope, without spaces and quotes")
+			}
 		}
 		if c.IDTokenAlg != "" {
 			v.oneOf(path+".id_token_signed_response_alg", c.IDTokenAlg, "RS256", "ES256")
