@@ -3,6 +3,7 @@ package testenv
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -32,7 +33,9 @@ func Postgres(tb testing.TB) string {
 			Missing(tb, "PostgreSQL")
 		}
 		slices.Sort(binaries)
-		postgres.once.Do(func() { postgres.url, postgres.err = startPostgres(filepath.Dir(binaries[len(binaries)-1]), FreePort(tb)) })
+		postgres.once.Do(func() {
+			postgres.url, postgres.err = startPostgres(filepath.Dir(binaries[len(binaries)-1]), FreePort(tb))
+		})
 		if postgres.err != nil {
 			tb.Fatalf("start PostgreSQL: %v", postgres.err)
 		}
@@ -68,13 +71,37 @@ func freshDatabase(tb testing.TB, server string) string {
 	return fresh.String()
 }
 
+// removeAfter removes a directory when this process is gone, however it ended: a shell waits for the end of a pipe whose other end
+// only this process holds. The servers die with the process too, see start; a moment later none of them writes any more.
+func removeAfter(dir string) error {
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	watchdog := exec.Command("/bin/sh", "-c", `read -r _; for _ in 1 2 3 4 5 6 7 8 9 10; do sleep 0.2; rm -rf -- "$0" 2>/dev/null && break; done`, dir)
+	watchdog.Stdin = reader
+	watchdog.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // an interrupt of the terminal is not for it
+	if err := watchdog.Start(); err != nil {
+		_ = writer.Close()
+		return err
+	}
+	atEnd(func() {
+		_ = writer.Close()
+		_ = watchdog.Wait()
+	})
+	return nil
+}
+
 // startPostgres makes a cluster in a temporary directory. The server refuses root, so root runs it as another user.
 func startPostgres(binaries string, port int) (string, error) {
 	dir, err := os.MkdirTemp("", "gatehouse-postgres-")
 	if err != nil {
 		return "", err
 	}
-	atEnd(func() { _ = os.RemoveAll(dir) })
+	if err := removeAfter(dir); err != nil {
+		return "", errors.Join(err, os.RemoveAll(dir))
+	}
 	as, err := unprivileged(dir)
 	if err != nil {
 		return "", err
@@ -88,6 +115,7 @@ func startPostgres(binaries string, port int) (string, error) {
 	server := exec.Command(filepath.Join(binaries, "postgres"), "-D", data, "-p", strconv.Itoa(port), "-k", dir,
 		"-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=200")
 	server.SysProcAttr, server.Dir = as(), dir
+	server.SysProcAttr.Pdeathsig = syscall.SIGQUIT // immediate shutdown, which gives its shared memory back
 	if err := start(server); err != nil {
 		return "", err
 	}

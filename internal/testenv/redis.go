@@ -22,6 +22,9 @@ func Redis(tb testing.TB) string {
 		redis.url = server.URL
 		atEnd(server.Stop)
 	})
+	if redis.url == "" {
+		tb.Fatal("redis-server did not start for an earlier test")
+	}
 	return redis.url
 }
 
@@ -37,11 +40,13 @@ func (r *RedisServer) Stop() {
 	_ = r.command.Wait()
 }
 
-// StartRedis starts a server on a port of 127.0.0.1. The caller stops it.
-func StartRedis(tb testing.TB, program string, port int) *RedisServer {
+// StartRedis starts a server on a port of 127.0.0.1, with further options of redis-server. The caller stops it.
+func StartRedis(tb testing.TB, program string, port int, options ...string) *RedisServer {
 	tb.Helper()
 	number := strconv.Itoa(port)
-	command := exec.Command(program, "--port", number, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction")
+	command := exec.Command(program, append([]string{
+		"--port", number, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction",
+	}, options...)...)
 	if err := start(command); err != nil {
 		tb.Fatalf("start redis-server: %v", err)
 	}

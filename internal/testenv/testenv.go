@@ -80,13 +80,15 @@ func end() {
 	}
 }
 
-// start runs a server that dies with this process, also when that is killed. A fresh thread would end too early, so the command is
+// start runs a server that dies with this process, also when that is killed: by the signal Pdeathsig, SIGKILL unless set. A fresh thread would end too early, so the command is
 // started from a goroutine that keeps its thread (see prctl(2), PR_SET_PDEATHSIG).
 func start(command *exec.Cmd) error {
 	if command.SysProcAttr == nil {
 		command.SysProcAttr = &syscall.SysProcAttr{}
 	}
-	command.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	if command.SysProcAttr.Pdeathsig == 0 {
+		command.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	}
 	return onLockedThread(command.Start)
 }
 

@@ -23,6 +23,7 @@ var (
 		WHERE kind = $1 AND id = $2 AND version = $6 AND expires > $7`)
 	entryTake = plain(`DELETE FROM ephemeral WHERE kind = $1 AND id = $2 AND expires > $3
 		RETURNING kind, id, value, indexes, expires, version`)
+	entryAny    = plain(`SELECT 1 FROM ephemeral WHERE expires > $1 AND (`) // its keys follow
 	entryDelete = plain(`DELETE FROM ephemeral WHERE kind = $1 AND id = $2`)
 	entryList   = plain(`SELECT e.kind, e.id, e.value, e.indexes, e.expires, e.version FROM ephemeral_indexes x
 		JOIN ephemeral e ON e.kind = x.kind AND e.id = x.id
@@ -33,8 +34,11 @@ var (
 		ON CONFLICT (kind, id) DO UPDATE SET
 		count = CASE WHEN ephemeral_hits.ends <= $4 THEN 1 ELSE ephemeral_hits.count + 1 END,
 		ends = CASE WHEN ephemeral_hits.ends <= $4 THEN excluded.ends ELSE ephemeral_hits.ends END RETURNING count, ends`)
-	entriesSweep = plain(`DELETE FROM ephemeral WHERE (kind, id) IN (SELECT kind, id FROM ephemeral WHERE expires <= $1 ORDER BY expires LIMIT $2)`)
-	hitsSweep    = plain(`DELETE FROM ephemeral_hits WHERE (kind, id) IN (SELECT kind, id FROM ephemeral_hits WHERE ends <= $1 ORDER BY ends LIMIT $2)`)
+	// The outer test is made again on a row that another node has used anew since the inner one.
+	entriesSweep = plain(`DELETE FROM ephemeral WHERE expires <= $1 AND (kind, id) IN
+		(SELECT kind, id FROM ephemeral WHERE expires <= $1 ORDER BY expires LIMIT $2)`)
+	hitsSweep = plain(`DELETE FROM ephemeral_hits WHERE ends <= $1 AND (kind, id) IN
+		(SELECT kind, id FROM ephemeral_hits WHERE ends <= $1 ORDER BY ends LIMIT $2)`)
 )
 
 // Ephemeral is the session.Store on tables of the database, so that a restart signs nobody out.
@@ -139,12 +143,18 @@ func (e Ephemeral) Any(ctx context.Context, keys ...session.Key) (bool, error) {
 	if len(keys) == 0 {
 		return false, nil
 	}
-	args, tests := []any{e.now()}, make([]string, 0, len(keys))
-	for _, key := range keys {
+	text := strings.Builder{}
+	text.WriteString(entryAny.text)
+	args := []any{e.now()}
+	for i, key := range keys {
+		if i > 0 {
+			text.WriteString(" OR ")
+		}
 		args = append(args, string(key.Kind), key.ID)
-		tests = append(tests, fmt.Sprintf("(kind = $%d AND id = $%d)", len(args)-1, len(args)))
+		fmt.Fprintf(&text, "(kind = $%d AND id = $%d)", len(args)-1, len(args))
 	}
-	_, err := one(ctx, e.q, e.q.read, value[int], plain(`SELECT 1 FROM ephemeral WHERE expires > $1 AND (`+strings.Join(tests, " OR ")+`) LIMIT 1`), args...)
+	text.WriteString(") LIMIT 1")
+	_, err := one(ctx, e.q, e.q.read, value[int], statement{text.String()}, args...)
 	if errors.Is(err, store.ErrNotFound) {
 		return false, nil
 	}

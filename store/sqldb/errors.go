@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 
@@ -41,14 +42,16 @@ func translate(err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, &toPostgres): // whatever the reason, also a wrong password
+		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 	case errors.As(err, &fromPostgres):
 		return translatePostgres(fromPostgres)
 	case errors.As(err, &fromSQLite):
 		return translateSQLite(fromSQLite)
 	case errors.Is(err, sql.ErrNoRows):
 		return store.ErrNotFound
-	case errors.As(err, &toPostgres), errors.As(err, &network), errors.Is(err, driver.ErrBadConn), errors.Is(err, sql.ErrConnDone),
-		errors.Is(err, context.DeadlineExceeded), strings.Contains(err.Error(), "conn closed"), strings.Contains(err.Error(), "unexpected EOF"):
+	case errors.As(err, &network), errors.Is(err, driver.ErrBadConn), errors.Is(err, sql.ErrConnDone), errors.Is(err, io.EOF),
+		errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, context.DeadlineExceeded), strings.Contains(err.Error(), "conn closed"):
 		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 	default:
 		return err
@@ -79,7 +82,7 @@ func translateSQLite(err *sqlite.Error) error {
 		return fmt.Errorf("%w: %w", store.ErrNotFound, err)
 	}
 	switch err.Code() & 0xff {
-	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY:
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY:
 		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 	default:
 		return err
@@ -101,5 +104,6 @@ func retryable(err error) bool {
 		return fromPostgres.Code == "40001" || fromPostgres.Code == "40P01"
 	}
 	var fromSQLite *sqlite.Error
-	return errors.As(err, &fromSQLite) && fromSQLite.Code()&0xff == sqlite3.SQLITE_BUSY
+	// Plain SQLITE_BUSY has waited for busy_timeout already.
+	return errors.As(err, &fromSQLite) && fromSQLite.Code()&0xff == sqlite3.SQLITE_BUSY && fromSQLite.Code() != sqlite3.SQLITE_BUSY
 }

@@ -23,7 +23,7 @@ var (
 
 // CreateGroup implements tenancy.Groups.
 func (q *queries) CreateGroup(ctx context.Context, scope tenancy.Scope, group tenancy.Group) error {
-	if !scope.Everywhere() && (group.Organization == "" || !scope.Covers(group.Organization)) {
+	if !scope.Covers(group.Organization) { // only who is everywhere covers none
 		return store.ErrNotFound
 	}
 	return q.transaction(ctx, func(tx *queries) error {

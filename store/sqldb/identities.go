@@ -18,8 +18,10 @@ var (
 
 	onceInsert = plain(`INSERT INTO versions (name, version) VALUES ($1, 1) ON CONFLICT (name) DO NOTHING`)
 
-	auditInsert = plain(`INSERT INTO audit_events (id, at, actor, reason, organization_id, action, object, detail)
+	auditInsert = unscoped("an insert", `INSERT INTO audit_events (id, at, actor, reason, organization_id, action, object, detail)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`)
+	auditNewest = unscoped("the installation's own record", `SELECT id, at, actor, reason, organization_id, action, object, detail
+		FROM audit_events ORDER BY id DESC LIMIT $1`)
 )
 
 // CreateIdentity implements tenancy.Identities.
@@ -60,4 +62,20 @@ func (q *queries) Record(ctx context.Context, e audit.Event) error {
 	}
 	_, err = q.exec(ctx, auditInsert, e.ID, micros(e.At), string(e.Actor), e.Reason, string(e.Organization), e.Action, e.Object, string(detail))
 	return err
+}
+
+// AuditEvents lists the newest events of the whole installation, newest first: for its operator, never for a manager.
+func (q *queries) AuditEvents(ctx context.Context, limit int) ([]audit.Event, error) {
+	return all(ctx, q, q.read, func(row scanner) (audit.Event, error) {
+		var (
+			e      audit.Event
+			at     int64
+			detail string
+		)
+		if err := row.Scan(&e.ID, &at, &e.Actor, &e.Reason, &e.Organization, &e.Action, &e.Object, &detail); err != nil {
+			return e, err
+		}
+		e.At = fromMicros(at)
+		return e, json.Unmarshal([]byte(detail), &e.Detail)
+	}, auditNewest, limit)
 }

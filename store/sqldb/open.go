@@ -34,9 +34,9 @@ var migrations embed.FS
 type Options struct {
 	URL      secret.Text // "sqlite:///absolute/path", "sqlite:relative/path" or "postgres://…"
 	Now      func() time.Time
-	Logger   *slog.Logger
+	Logger   *slog.Logger      // may be nil
 	PoolSize int               // connections at the most; 0 = 8. SQLite adds one writer, or has one connection at all if it is 1
-	Trace    func(text string) // called with each statement, for counting; may be nil
+	Trace    func(text string) // called with each statement but BEGIN and COMMIT, for counting; may be nil
 }
 
 // DB is an open database. It is safe for concurrent use.
@@ -46,12 +46,16 @@ type DB struct {
 	dialect     goose.Dialect
 	path        string // of the SQLite file
 	now         func() time.Time
+	logger      *slog.Logger
 	trace       func(string)
 }
 
 // Open connects lazily: a PostgreSQL server that is away shows at the first statement, as store.ErrUnavailable. Call Migrate next.
 func Open(_ context.Context, o Options) (*DB, error) {
-	db := &DB{now: o.Now, trace: o.Trace}
+	db := &DB{now: o.Now, logger: o.Logger, trace: o.Trace}
+	if db.logger == nil {
+		db.logger = slog.New(slog.DiscardHandler)
+	}
 	if o.PoolSize == 0 {
 		o.PoolSize = 8
 	}
@@ -73,16 +77,17 @@ func Open(_ context.Context, o Options) (*DB, error) {
 
 // openSQLite uses one writer, because SQLite has one at a time, and readers that never wait for it (WAL).
 func (db *DB) openSQLite(path string, pool int) error {
-	if path == "" {
+	if path == "" || strings.Contains(path, ":memory:") { // each connection would have a memory of its own
 		return errors.New("the SQLite URL names no file")
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := createPrivate(path); err != nil {
 		return err
 	}
+	name := "file:" + uriEscaper.Replace(path) + "?"
 	pragmas := url.Values{"_pragma": {"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(NORMAL)", "foreign_keys(1)"}, "_txlock": {"immediate"}}
 	var err error
 	db.dialect, db.path = goose.DialectSQLite3, path
-	if db.write, err = sql.Open("sqlite", "file:"+path+"?"+pragmas.Encode()); err != nil {
+	if db.write, err = sql.Open("sqlite", name+pragmas.Encode()); err != nil {
 		return err
 	}
 	db.write.SetMaxOpenConns(1)
@@ -92,7 +97,7 @@ func (db *DB) openSQLite(path string, pool int) error {
 	}
 	pragmas.Set("_txlock", "deferred")
 	pragmas.Add("_pragma", "query_only(1)")
-	db.read, err = sql.Open("sqlite", "file:"+path+"?"+pragmas.Encode())
+	db.read, err = sql.Open("sqlite", name+pragmas.Encode())
 	if err != nil {
 		return err
 	}
@@ -101,10 +106,31 @@ func (db *DB) openSQLite(path string, pool int) error {
 	return nil
 }
 
+// uriEscaper makes a path part of a SQLite URI (sqlite.org/uri.html).
+var uriEscaper = strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23")
+
+// createPrivate makes the file, with its directory, for this user alone: it holds hashes and sealed keys, and SQLite itself would let
+// everybody read it. The files beside it (-wal, -shm) get the same mode.
+func createPrivate(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	return file.Close()
+}
+
+const connectTimeout = 5 * time.Second
+
 func (db *DB) openPostgres(o Options) error {
 	settings, err := pgx.ParseConfig(o.URL.Reveal())
 	if err != nil {
 		return errors.New("the PostgreSQL URL cannot be read") // the driver's error may show the password
+	}
+	if settings.ConnectTimeout == 0 { // the URL may say connect_timeout
+		settings.ConnectTimeout = connectTimeout
 	}
 	pool := stdlib.OpenDB(*settings)
 	pool.SetMaxOpenConns(o.PoolSize)
@@ -137,8 +163,12 @@ func (db *DB) Migrate(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
-	if _, err := migrator.Up(ctx); err != nil {
+	applied, err := migrator.Up(ctx)
+	if err != nil {
 		return fmt.Errorf("migrate: %w", translate(err))
+	}
+	if len(applied) > 0 {
+		db.logger.InfoContext(ctx, "database migrated", "version", applied[len(applied)-1].Source.Version, "steps", len(applied))
 	}
 	return nil
 }

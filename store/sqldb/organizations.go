@@ -12,7 +12,8 @@ import (
 const organizationColumns = `o.id, o.name, o.slug, o.active, o.description, o.email, o.url, o.factor_policy, o.created, o.modified`
 
 var (
-	organizationInsert = plain(`INSERT INTO organizations (id, name, slug, active, description, email, url, factor_policy, created, modified)
+	organizationInsert = unscoped("an insert; CreateOrganization checks the scope",
+		`INSERT INTO organizations (id, name, slug, active, description, email, url, factor_policy, created, modified)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`)
 	organizationUpdate = scoped(`UPDATE organizations SET name = $2, slug = $3, active = $4, description = $5, email = $6, url = $7,
 		factor_policy = $8, modified = $9 WHERE id = $1 AND {id}`)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -26,8 +27,12 @@ var (
 type queries struct {
 	db          *DB
 	read, write connection
-	inTx        bool
+	tx          *outcome // nil outside a transaction
 }
+
+// outcome is the first statement that failed in a transaction. PostgreSQL refuses everything after one, SQLite would go on and
+// commit the rest; with this both do the former.
+type outcome struct{ failed error }
 
 type connection interface {
 	ExecContext(ctx context.Context, text string, args ...any) (sql.Result, error)
@@ -36,26 +41,42 @@ type connection interface {
 
 var errBadText = errors.New("text is not valid UTF-8 or holds a NUL")
 
-func (q *queries) traced(s statement, args []any) error {
-	if q.db.trace != nil {
-		q.db.trace(s.text)
+// before refuses what must not reach the database.
+func (q *queries) before(s statement, args []any) error {
+	if q.tx != nil && q.tx.failed != nil {
+		return q.tx.failed
 	}
 	for _, arg := range args {
-		if text, ok := arg.(string); ok && (!utf8.ValidString(text) || strings.ContainsRune(text, 0)) {
+		text, isText := arg.(string)
+		if _, bad := arg.(badText); bad || (isText && !storable(text)) {
 			return errBadText
 		}
+	}
+	if q.db.trace != nil {
+		q.db.trace(s.text)
 	}
 	return nil
 }
 
+// after translates the error of a statement and remembers it for the end of the transaction.
+func (q *queries) after(err error) error {
+	err = translate(err)
+	if q.tx != nil && q.tx.failed == nil {
+		q.tx.failed = err
+	}
+	return err
+}
+
+func storable(text string) bool { return utf8.ValidString(text) && !strings.ContainsRune(text, 0) }
+
 // exec runs a write and returns how many rows it changed.
 func (q *queries) exec(ctx context.Context, s statement, args ...any) (int64, error) {
-	if err := q.traced(s, args); err != nil {
+	if err := q.before(s, args); err != nil {
 		return 0, err
 	}
 	result, err := q.write.ExecContext(ctx, s.text, args...)
 	if err != nil {
-		return 0, translate(err)
+		return 0, q.after(err)
 	}
 	return result.RowsAffected()
 }
@@ -71,13 +92,11 @@ func (q *queries) conditional(ctx context.Context, s statement, args ...any) err
 
 type scanner interface{ Scan(targets ...any) error }
 
-// one reads a single row with scan, or store.ErrNotFound. Text that cannot be in the database is not found in it.
+// one reads a single row with scan, or store.ErrNotFound.
 func one[T any](ctx context.Context, q *queries, on connection, scan func(scanner) (T, error), s statement, args ...any) (T, error) {
 	found, err := all(ctx, q, on, scan, s, args...)
 	var none T
 	switch {
-	case errors.Is(err, errBadText):
-		return none, store.ErrNotFound
 	case err != nil:
 		return none, err
 	case len(found) == 0:
@@ -87,14 +106,17 @@ func one[T any](ctx context.Context, q *queries, on connection, scan func(scanne
 	}
 }
 
-// all reads every row with scan.
+// all reads every row with scan. Text that cannot be in the database is not found in it.
 func all[T any](ctx context.Context, q *queries, on connection, scan func(scanner) (T, error), s statement, args ...any) ([]T, error) {
-	if err := q.traced(s, args); err != nil {
+	if err := q.before(s, args); err != nil {
+		if errors.Is(err, errBadText) {
+			err = nil
+		}
 		return nil, err
 	}
 	rows, err := on.QueryContext(ctx, s.text, args...)
 	if err != nil {
-		return nil, translate(err)
+		return nil, q.after(err)
 	}
 	defer rows.Close()
 	var found []T
@@ -105,7 +127,7 @@ func all[T any](ctx context.Context, q *queries, on connection, scan func(scanne
 		}
 		found = append(found, next)
 	}
-	return found, translate(rows.Err())
+	return found, q.after(rows.Err())
 }
 
 // value scans rows of a single column.
@@ -123,7 +145,7 @@ func (q *queries) InTx(ctx context.Context, work func(tx tenancy.Store) error) e
 
 // transaction runs work in one transaction and commits; where the database asks for it, again.
 func (q *queries) transaction(ctx context.Context, work func(tx *queries) error) error {
-	if q.inTx {
+	if q.tx != nil {
 		return work(q)
 	}
 	var err error
@@ -146,8 +168,12 @@ func (q *queries) once(ctx context.Context, work func(tx *queries) error) error 
 		return translate(err)
 	}
 	defer func() { _ = tx.Rollback() }() // no effect after Commit
-	if err := work(&queries{db: q.db, read: tx, write: tx, inTx: true}); err != nil {
+	within := &queries{db: q.db, read: tx, write: tx, tx: &outcome{}}
+	if err := work(within); err != nil {
 		return err
+	}
+	if within.tx.failed != nil {
+		return within.tx.failed
 	}
 	return translate(tx.Commit())
 }
@@ -167,10 +193,16 @@ func fromMicros(us int64) time.Time {
 	return time.UnixMicro(us).UTC()
 }
 
-// list is how lists of text are stored: JSON, never null.
-func list[T ~string](values []T) string {
+// badText stands for a list that must not be stored.
+type badText struct{}
+
+// list is how lists of text are stored: JSON, never null. Encoding would silently replace what is not valid UTF-8.
+func list[T ~string](values []T) any {
 	if len(values) == 0 {
 		return "[]"
+	}
+	if slices.ContainsFunc(values, func(value T) bool { return !storable(string(value)) }) {
+		return badText{}
 	}
 	raw, err := json.Marshal(values)
 	if err != nil {

@@ -16,7 +16,7 @@ type (
 )
 
 var (
-	tenantTables = regexp.MustCompile(`(?i)\b(memberships|groups|group_permissions|group_members|clients|grants)\b`)
+	tenantTables = regexp.MustCompile(`(?i)\b(organizations|memberships|groups|group_permissions|group_members|clients|grants|audit_events)\b`)
 	tenantMarker = regexp.MustCompile(`\{([a-z_.]+)(\|shared)?\}`)
 )
 
@@ -37,8 +37,8 @@ func unscoped(reason, text string) statement {
 }
 
 // scoped is a statement on tenant-owned tables whose text marks where the tenant stands: {m.organization_id} becomes a test that the
-// column is within the caller's scope, {g.organization_id|shared} also lets shared rows (NULL) through. It panics at start
-// without a marker.
+// column is within the caller's scope, {g.organization_id|shared} also lets shared rows (NULL) through, unless the scope is empty. It
+// panics at start without a marker.
 func scoped(text string) scopedStatement {
 	if !tenantMarker.MatchString(text) {
 		panic("sqldb: statement without a tenant marker: " + text)

@@ -1,9 +1,14 @@
 package sqldb
 
 import (
+	"io/fs"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
+	"gatehouse/internal/secret"
 	"gatehouse/tenancy"
 )
 
@@ -42,5 +47,47 @@ func TestScopedRendering(t *testing.T) {
 	}
 	if !panics(func() { s.in(tenancy.Scope{}, "id") }) {
 		t.Error("the zero scope renders")
+	}
+}
+
+// TestEveryTenantTableIsGuarded reads the migrations: a table that names an organization, or a group, is owned by tenants.
+func TestEveryTenantTableIsGuarded(t *testing.T) {
+	files, err := fs.Glob(migrations, "migrations/*.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	owned := 0
+	for _, file := range files {
+		text, err := fs.ReadFile(migrations, file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, table := range regexp.MustCompile(`(?s)CREATE TABLE (\w+) \((.*?)\n\);`).FindAllStringSubmatch(string(text), -1) {
+			if !strings.Contains(table[2], "organization_id") && !strings.Contains(table[2], "group_id") && table[1] != "organizations" {
+				continue
+			}
+			owned++
+			if !panics(func() { plain("SELECT 1 FROM " + table[1]) }) {
+				t.Errorf("plain accepts the tenant-owned table %s", table[1])
+			}
+		}
+	}
+	if owned < 8 {
+		t.Errorf("only %d tables found", owned)
+	}
+}
+
+// TestReadersOnlyRead: the pool of readers refuses writes, so that no write passes by the one writer.
+func TestReadersOnlyRead(t *testing.T) {
+	db, err := Open(t.Context(), Options{URL: secret.New("sqlite:" + filepath.Join(t.TempDir(), "test.db")), Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.queries.read.ExecContext(t.Context(), "UPDATE versions SET version = 2"); err == nil {
+		t.Error("a reader wrote")
 	}
 }

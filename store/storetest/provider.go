@@ -22,6 +22,7 @@ func Provider(t *testing.T, open func(t *testing.T) ProviderStore) {
 		"Clients": testClients, "Grants": testGrants, "Rotate": testRotate, "RotateRefuses": testRotateRefuses, "RaceRotate": testRaceRotate,
 		"Tombstone": testTombstone, "RevokeDuringRotation": testRevokeDuringRotation, "SessionGrants": testSessionGrants,
 		"ExpiredGrants": testExpiredGrants, "SigningKeys": testSigningKeys, "RaceSigningKey": testRaceSigningKey,
+		"RacePromote": testRacePromote, "RaceTombstone": testRaceTombstone, "RaceClientsVersion": testRaceClientsVersion, "BadLists": testBadLists,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -237,5 +238,62 @@ func testRaceSigningKey(t *testing.T, s provider.Store) {
 	})
 	if won != 1 {
 		t.Errorf("%d current keys", won)
+	}
+}
+
+// testRacePromote: many nodes rotate at once; one does, and there is never more or less than one current key.
+func testRacePromote(t *testing.T, s provider.Store) {
+	must(t, s.CreateSigningKey(t.Context(), signingKey("k0", "ES256", provider.KeyCurrent)))
+	for next := range 5 {
+		kid := fmt.Sprint("k", next+1)
+		must(t, s.CreateSigningKey(t.Context(), signingKey(kid, "ES256", provider.KeyNext)))
+		if won := race(t, store.ErrStale, func(int) error { return s.PromoteSigningKey(context.Background(), kid, noon) }); won != 1 {
+			t.Errorf("%d promoted %s", won, kid)
+		}
+		keys, err := s.SigningKeys(t.Context())
+		must(t, err)
+		for _, k := range keys {
+			if (k.State == provider.KeyCurrent) != (k.ID == kid) {
+				t.Errorf("after promoting %s, %s is %s", kid, k.ID, k.State)
+			}
+		}
+	}
+}
+
+// testRaceTombstone: a grant that is written and revoked at once ends up revoked, whoever is first.
+func testRaceTombstone(t *testing.T, s provider.Store) {
+	for range 20 {
+		g := newGrant()
+		race(t, store.ErrConflict, func(i int) error {
+			if i%2 == 0 {
+				return s.RevokeGrant(context.Background(), g.ID, noon, noon.Add(time.Hour))
+			}
+			return s.CreateGrant(context.Background(), g)
+		})
+		if found, err := s.Grant(t.Context(), g.ID); err != nil || found.Revoked.IsZero() {
+			t.Fatalf("the revocation was lost: %v, %v", found.Revoked, err)
+		}
+	}
+}
+
+func testRaceClientsVersion(t *testing.T, s provider.Store) {
+	before, err := s.ClientsVersion(t.Context())
+	must(t, err)
+	race(t, nil, func(i int) error {
+		return s.SaveClient(context.Background(), provider.Client{ID: id.Client(fmt.Sprint("c", i%2)), Created: noon, Modified: noon})
+	})
+	if after, err := s.ClientsVersion(t.Context()); err != nil || after != before+racers {
+		t.Errorf("version went from %d to %d, %v", before, after, err)
+	}
+}
+
+// testBadLists: what is not text is refused, not replaced by something similar.
+func testBadLists(t *testing.T, s provider.Store) {
+	for _, text := range []string{"https://x.example/\xff", "a\x00b"} {
+		if err := s.SaveClient(t.Context(), provider.Client{ID: "c", RedirectURIs: []string{text}, Created: noon, Modified: noon}); err == nil {
+			t.Errorf("%q was written", text)
+		}
+		_, err := s.Client(t.Context(), id.Client(text))
+		want(t, err, store.ErrNotFound)
 	}
 }

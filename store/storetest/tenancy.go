@@ -15,8 +15,11 @@ import (
 	"gatehouse/tenancy"
 )
 
-// TenancyStore is the store under test.
-type TenancyStore = tenancy.Store
+// TenancyStore is the store under test, with a way to see what it recorded.
+type TenancyStore interface {
+	tenancy.Store
+	AuditEvents(ctx context.Context, limit int) ([]audit.Event, error)
+}
 
 // world is two organizations that look alike, and people: Ada manages the first, Grace the second, Both is in both.
 type world struct {
@@ -87,9 +90,11 @@ func (w *world) scope(t *testing.T, user id.User) tenancy.Scope {
 func Tenancy(t *testing.T, open func(t *testing.T) TenancyStore) {
 	for name, test := range map[string]func(*testing.T, *world){
 		"Users": testUsers, "Identifiers": testIdentifiers, "UpdateUser": testUpdateUser, "PasswordHash": testPasswordHash,
-		"FirstSuperuser": testFirstSuperuser, "Organizations": testOrganizations, "ForeignOrganization": testForeignOrganization,
+		"FirstSuperuser": testFirstSuperuser, "OtherSuperuser": testOtherSuperuser, "Organizations": testOrganizations, "ForeignOrganization": testForeignOrganization,
 		"Memberships": testMemberships, "OneOwner": testOneOwner, "Standing": testStanding, "Groups": testGroups, "Identities": testIdentities,
-		"TransactionRollsBack": testRollback, "BadText": testBadText, "RaceIdentifier": testRaceIdentifier, "RaceOwner": testRaceOwner,
+		"SetRole": testSetRole, "Once": testOnce, "TransactionRollsBack": testRollback, "RefusalEndsTransaction": testRefusal, "Record": testRecord,
+		"BadText": testBadText, "RaceIdentifier": testRaceIdentifier, "RaceOwner": testRaceOwner, "RacePasswordHash": testRacePasswordHash,
+		"RaceIdentity": testRaceIdentity, "RaceNames": testRaceNames,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, newWorld(t, open(t))) })
 	}
@@ -188,6 +193,21 @@ func testFirstSuperuser(t *testing.T, w *world) {
 	if has, err := w.HasSuperuser(t.Context()); err != nil || !has {
 		t.Errorf("has superuser = %v, %v", has, err)
 	}
+}
+
+// testOtherSuperuser: one that was made otherwise closes the door of the first as well, even while inactive.
+func testOtherSuperuser(t *testing.T, w *world) {
+	other := newUser("other", "")
+	other.Superuser, other.Active = true, false
+	must(t, w.CreateUser(t.Context(), other))
+	if has, err := w.HasSuperuser(t.Context()); err != nil || has {
+		t.Errorf("an inactive superuser counts: %v, %v", has, err)
+	}
+	root := newUser("root", "")
+	root.Superuser = true
+	want(t, w.CreateFirstSuperuser(t.Context(), root), store.ErrConflict)
+	_, err := w.UserByIdentifier(t.Context(), "root")
+	want(t, err, store.ErrNotFound)
 }
 
 func testOrganizations(t *testing.T, w *world) {
@@ -305,6 +325,12 @@ func testGroups(t *testing.T, w *world) {
 		want(t, err, wanted)
 		want(t, w.AddToGroup(t.Context(), w.inA, g, w.both.ID), wanted)
 	}
+	nowhere := w.scope(t, w.both.ID) // a member manages nothing
+	for _, g := range []id.Group{shared.ID, ofA.ID} {
+		_, err := w.Group(t.Context(), nowhere, g)
+		want(t, err, store.ErrNotFound)
+		want(t, w.AddToGroup(t.Context(), nowhere, g, w.both.ID), store.ErrNotFound)
+	}
 	if found, err := w.SharedGroupByName(t.Context(), "Name"); err != nil || found.ID != shared.ID {
 		t.Errorf("shared group = %v, %v", found, err)
 	}
@@ -350,6 +376,8 @@ func testRollback(t *testing.T, w *world) {
 func testBadText(t *testing.T, w *world) {
 	for _, text := range []string{"a\x00b", "\xff"} {
 		_, err := w.UserByIdentifier(t.Context(), text)
+		want(t, err, store.ErrNotFound)
+		_, err = w.SharedGroupByName(t.Context(), text)
 		want(t, err, store.ErrNotFound)
 		if err := w.CreateIdentity(t.Context(), tenancy.Identity{Connector: "c", Subject: text, User: w.ada.ID}); err == nil {
 			t.Errorf("%q was written", text)
