@@ -1,11 +1,13 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -67,7 +69,7 @@ func Defaults(next http.Handler, o Options) http.Handler {
 		recorder := &statusRecorder{ResponseWriter: w}
 		recorder.Header().Set("X-Request-Id", e.id)
 		recorder.Header().Set("X-Content-Type-Options", "nosniff")
-		r.Body = http.MaxBytesReader(recorder, r.Body, maxBody)
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody) // w itself: it closes the connection behind a body that is too long
 		route := chi.NewRouteContext()
 		r = r.WithContext(context.WithValue(r.Context(), chi.RouteCtxKey, route))
 		started := o.Now()
@@ -80,24 +82,30 @@ func Defaults(next http.Handler, o Options) http.Handler {
 	})
 }
 
-// log writes the request's event; a panic becomes a 500 first. Paths are logged as routes, because they may hold names.
+// log writes the request's event; a panic becomes a 500 first or, where an answer had begun, ends the connection, so that nobody takes
+// half a page for a whole one. Paths are logged as routes, because they may hold names.
 func (o Options) log(r *http.Request, e *event, w *statusRecorder, route *chi.Context, started time.Time, panicked any) {
 	level := slog.LevelInfo
 	if panicked != nil {
 		level = slog.LevelError
-		Note(r, slog.String("panic", fmt.Sprint(panicked)))
+		Note(r, slog.String("panic", fmt.Sprint(panicked)), slog.String("stack", string(debug.Stack())))
 		if w.status == 0 {
 			answer(w, http.StatusInternalServerError, "Something went wrong. Reference: "+e.id+"\n")
+		} else {
+			defer panic(http.ErrAbortHandler)
 		}
 	}
+	status := cmp.Or(w.status, http.StatusOK) // what net/http sends for a handler that says nothing
 	attributes := []slog.Attr{
 		slog.String("request_id", e.id), slog.String("method", r.Method), slog.String("route", pattern(route)),
-		slog.Int("status", w.status), slog.Int64("bytes", w.bytes), slog.Duration("took", o.Now().Sub(started)),
+		slog.Int("status", status), slog.Int64("bytes", w.bytes), slog.Duration("took", o.Now().Sub(started)),
 		slog.String("address", ClientAddress(r, o.TrustedProxies)),
 	}
-	if w.status >= http.StatusInternalServerError {
+	if status >= http.StatusInternalServerError {
 		level = slog.LevelError
 	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	o.Logger.LogAttrs(r.Context(), level, "request", append(attributes, e.attributes...)...)
 }
 
@@ -117,7 +125,7 @@ type statusRecorder struct {
 
 // WriteHeader remembers the status.
 func (w *statusRecorder) WriteHeader(status int) {
-	if w.status == 0 {
+	if w.status == 0 && status >= http.StatusOK { // an early hint is not the answer
 		w.status = status
 	}
 	w.ResponseWriter.WriteHeader(status)

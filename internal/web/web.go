@@ -3,14 +3,18 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -110,21 +114,28 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler, log
 // Alive answers /healthz: the process runs.
 func Alive(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok\n") }
 
-// Ready answers /readyz: 200 if every check passes, else 503 with the names of those that fail. Causes are not shown.
+// Ready answers /readyz: 200 if every check passes, else 503 with the names of those that fail. Causes are for the log only. The checks
+// run together and have two seconds.
 func Ready(checks map[string]func(context.Context) error) http.HandlerFunc {
+	names := slices.Sorted(maps.Keys(checks))
 	return func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 		defer cancel()
-		status, text := http.StatusOK, "ready\n"
-		for name, check := range checks {
-			if check(ctx) != nil {
-				if status == http.StatusOK {
-					status, text = http.StatusServiceUnavailable, ""
-				}
+		failures := make([]error, len(names))
+		var running sync.WaitGroup
+		for i, name := range names {
+			running.Go(func() { failures[i] = checks[name](ctx) })
+		}
+		running.Wait()
+		status, text := http.StatusOK, ""
+		for i, name := range names {
+			if failures[i] != nil {
+				status = http.StatusServiceUnavailable
 				text += name + " is unavailable\n"
+				Note(r, slog.String(name, failures[i].Error()))
 			}
 		}
-		answer(w, status, text)
+		answer(w, status, cmp.Or(text, "ready\n"))
 	}
 }
 
