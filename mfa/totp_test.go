@@ -263,7 +263,8 @@ func TestEnrolment(t *testing.T) {
 
 func TestEnrolmentsDiffer(t *testing.T) {
 	f := newFixture(t)
-	if f.begin(t).Secret == f.begin(t).Secret {
+	first, second := f.begin(t), f.begin(t)
+	if first.Secret == second.Secret {
 		t.Error("two enrolments have one secret")
 	}
 }

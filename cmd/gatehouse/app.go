@@ -195,7 +195,9 @@ func (a *app) sweepOnce(ctx context.Context) error {
 			return err
 		}
 	}
-	return inBatches(ctx, func(ctx context.Context, limit int) (int, error) { return a.db.DeleteExpiredGrants(ctx, time.Now(), limit) })
+	return inBatches(ctx, func(ctx context.Context, limit int) (int, error) {
+		return a.db.DeleteExpiredGrants(ctx, time.Now(), limit)
+	})
 }
 
 // inBatches goes on while batches come back full, leaving room for others in between.
