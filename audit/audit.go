@@ -17,4 +17,16 @@ type Event struct {
 	Action       string          // "<noun>.<verb>", e.g. "user.created"
 	Object       string          // identifier of what changed
 	Detail       map[string]string
+	Via          string   // by what the actor acted: "session", "token:<id>", "" for the program itself
+	Changes      []Change // of an existing object; secrets are masked
 }
+
+// Change is one field before and after.
+type Change struct {
+	Field  string `json:"field"`
+	Before string `json:"before"`
+	After  string `json:"after"`
+}
+
+// Masked stands for a secret in a Change.
+const Masked = "••••"

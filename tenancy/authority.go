@@ -61,9 +61,9 @@ func (s Scope) includes(standing Standing) bool {
 		return s.Everywhere()
 	}
 	for _, group := range standing.Groups {
-		if !s.holds(group.Permissions...) {
+		if !s.holds(group.Organization, group.Permissions...) {
 			return false
 		}
 	}
-	return s.holds(standing.Permissions...)
+	return s.holds("", standing.Permissions...)
 }

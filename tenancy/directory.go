@@ -66,7 +66,7 @@ const defaultOrganization = "default"
 func (d *Directory) event(scope Scope, action, object string, organization id.Organization) audit.Event {
 	return audit.Event{
 		ID: id.New[string](), At: d.now(), Actor: scope.Actor(), Reason: scope.Reason(),
-		Organization: organization, Action: action, Object: object,
+		Organization: organization, Action: action, Object: object, Via: scope.Via(),
 	}
 }
 

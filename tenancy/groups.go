@@ -54,7 +54,7 @@ func (d *Directory) AddToGroup(ctx context.Context, scope Scope, group id.Group,
 		if err != nil {
 			return err
 		}
-		if !scope.holds(g.Permissions...) {
+		if !scope.holds(g.Organization, g.Permissions...) {
 			return ErrForbidden
 		}
 		if err := mayJoin(ctx, tx, scope, g, user); err != nil {

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"gatehouse/internal/id"
 	"gatehouse/store"
 	"gatehouse/tenancy"
@@ -43,7 +45,7 @@ func TestProvision(t *testing.T) {
 				t.Errorf("username %q, want %q", user.Username, tt.username)
 			}
 			stored := must(f.Store.User(t.Context(), user.ID))(t)
-			if stored != user || user.Email != tt.email || !user.Active || user.Staff || user.Superuser || user.PasswordHash != "" {
+			if !cmp.Equal(stored, user) || user.Email != tt.email || !user.Active || user.Staff || user.Superuser || user.PasswordHash != "" {
 				t.Errorf("user %+v, stored %+v", user, stored)
 			}
 			if role := f.role(t, a, user.ID); role != tenancy.Member {

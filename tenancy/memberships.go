@@ -40,7 +40,7 @@ func (d *Directory) AddMember(ctx context.Context, scope Scope, organization id.
 }
 
 func (d *Directory) newMembership(organization id.Organization, user id.User, role Role) Membership {
-	return Membership{ID: id.New[id.Membership](), User: user, Organization: organization, Role: role, Created: d.now(), Modified: d.now()}
+	return Membership{ID: id.New[id.Membership](), User: user, Organization: organization, Role: role, Created: d.now(), Modified: d.now(), Version: 1}
 }
 
 // ChangeRole makes a member of an active organization its manager, or the other way round. It needs

@@ -1,6 +1,7 @@
 package tenancy
 
 import (
+	"strings"
 	"time"
 
 	"gatehouse/internal/id"
@@ -32,22 +33,51 @@ func (r Role) rank() int {
 	}
 }
 
+// Date is a day without time or place, "2026-03-01"; "" is none. Dates compare as texts.
+type Date string
+
+// DateOf is the day of a moment in its location.
+func DateOf(t time.Time) Date { return Date(t.Format(time.DateOnly)) }
+
 // User is a person (or robot) with an account in the installation. Organizations tie to users by memberships.
 type User struct {
-	ID            id.User
-	Username      string // 1…150 of letters, digits and @.+-_ ; unique as an identifier
-	Email         string // primary address, "" if none; unique as an identifier
-	EmailVerified bool
-	FirstName     string
-	LastName      string
-	Language      string // BCP 47, "" = the installation's
-	PasswordHash  string // PHC text, "" = no local password
-	Active        bool
-	Staff         bool // may enter the admin interface; gives nothing by itself
-	Superuser     bool
-	Created       time.Time
-	Modified      time.Time
-	LastLogin     time.Time // zero = never
+	ID              id.User
+	Username        string // 1…150 of letters, digits and @.+-_ ; unique as an identifier
+	Email           string // primary address, "" if none; unique as an identifier
+	EmailVerified   bool
+	Phone           string // E.164, "" if none; unique as an identifier
+	FirstName       string
+	LastName        string
+	Bio             string
+	URL             string
+	Company         string
+	Location        string
+	BirthDate       Date
+	Notes           string         // of administrators, never shown to the user
+	Language        string         // BCP 47, "" = the installation's
+	Custom          map[string]any // values of the fields that the operator declared, by name; nil = none
+	PasswordHash    string         // PHC text, "" = no local password
+	PasswordUpdated time.Time      // zero = unknown
+	Expires         Date           // the last day on which the account is good; "" = for ever
+	Active          bool
+	Staff           bool // may enter the admin interface; gives nothing by itself
+	Superuser       bool
+	Created         time.Time
+	Modified        time.Time
+	LastLogin       time.Time    // zero = never
+	LastMethod      string       // of the last sign-in: "pwd", "fed"; "" = never
+	LastConnector   id.Connector // of the last sign-in, "" for a local one
+	Version         int64        // counted by the store at each change of the fields above but those of signing in
+}
+
+// EmailAddress is one of a user's addresses.
+type EmailAddress struct {
+	ID       id.Email
+	User     id.User
+	Email    string
+	Verified bool // such an address is nobody else's
+	Primary  bool // at most one of a user's; User.Email is a copy of it
+	Created  time.Time
 }
 
 // Name is what people read: first and last name, else the username.
@@ -62,6 +92,11 @@ func (u User) Name() string {
 	default:
 		return u.FirstName + " " + u.LastName
 	}
+}
+
+// SearchText is what searches for a user look through: names, address and phone, folded (see Fold).
+func (u User) SearchText() string {
+	return Fold(strings.Join([]string{u.Username, u.Email, u.FirstName, u.LastName, u.Phone}, " "))
 }
 
 // FactorPolicy says whether an organization demands a second factor of its members.
@@ -83,9 +118,14 @@ type Organization struct {
 	Email        string
 	URL          string
 	FactorPolicy FactorPolicy
+	MaxUsers     int // members at most; 0 = any number
 	Created      time.Time
 	Modified     time.Time
+	Version      int64 // counted by the store at each change
 }
+
+// SearchText is what searches for an organization look through.
+func (o Organization) SearchText() string { return Fold(o.Name + " " + o.Slug) }
 
 // Membership is a user in an organization.
 type Membership struct {
@@ -95,6 +135,68 @@ type Membership struct {
 	Role         Role
 	Created      time.Time
 	Modified     time.Time
+	Version      int64 // counted by the store at each change
+}
+
+// InvitationState is what has become of an invitation.
+type InvitationState string
+
+// The states. An open invitation past its Expires is as good as revoked.
+const (
+	InvitationOpen     InvitationState = "open"
+	InvitationAccepted InvitationState = "accepted"
+	InvitationRevoked  InvitationState = "revoked"
+)
+
+// Invitation asks whoever reads the mail of an address to join an organization.
+type Invitation struct {
+	ID           id.Invitation
+	Organization id.Organization
+	Email        string // at most one open invitation of an organization for an address
+	Role         Role   // Member or Manager
+	Groups       []id.Group
+	InvitedBy    id.User
+	TokenHash    string // secret.Hash of the token in the link
+	State        InvitationState
+	AcceptedBy   id.User
+	Sent         int // how often it was mailed
+	Created      time.Time
+	Modified     time.Time
+	Expires      time.Time
+}
+
+// Purpose limits what an API token is good for.
+type Purpose string
+
+// The purposes.
+const (
+	PurposeAPI            Purpose = "api"
+	PurposePasswordChange Purpose = "password_change" // for who signed in with an expired password
+)
+
+// APIToken lets a program act as a user. Its text is shown once; only the hash is kept.
+type APIToken struct {
+	ID           id.APIToken
+	User         id.User
+	Organization id.Organization // the only one it is good for; "" = all of the user's
+	Name         string          // 1…150 characters
+	Hash         string          // secret.Hash of the token
+	Hint         string          // its last four characters, for people who look for one in a list
+	Purpose      Purpose
+	Method       string       // how its owner proved himself: "pwd", "fed"
+	Permissions  []Permission // the only ones it carries; empty = all of the user's
+	Created      time.Time
+	Expires      time.Time // zero = never
+	LastUsed     time.Time // to the minute; zero = never
+}
+
+// PermissionDefinition is a registered permission.
+type PermissionDefinition struct {
+	Code   Permission
+	App    string
+	Model  string
+	Action string // view, add, change, delete or another
+	Label  string // for people, "Can change user"
 }
 
 // Permission is "<app>.<action>_<model>", for example "users.change_user".
@@ -105,7 +207,10 @@ type Group struct {
 	ID           id.Group
 	Organization id.Organization
 	Name         string
-	Permissions  []Permission
+	Permissions  []Permission // sorted
+	Created      time.Time
+	Modified     time.Time
+	Version      int64 // counted by the store at each change
 }
 
 // Identity links an upstream's stable subject to a user.

@@ -20,10 +20,7 @@ func Normalise(identifier string) (string, error) {
 	if !utf8.ValidString(identifier) || len(identifier) > 4*maxIdentifier {
 		return "", errIdentifier
 	}
-	// Folding can leave NFKC, so it is normalised again (Unicode 16, section 3.13, caseless matching). ToLower is for Cherokee, whose
-	// two cases Fold swaps.
-	folded := strings.ToLower(cases.Fold().String(norm.NFKC.String(strings.TrimSpace(identifier))))
-	normal := norm.NFKC.String(folded)
+	normal := Fold(strings.TrimSpace(identifier))
 	if normal == "" || utf8.RuneCountInString(normal) > maxIdentifier {
 		return "", errIdentifier
 	}
@@ -31,4 +28,11 @@ func Normalise(identifier string) (string, error) {
 		return "", errIdentifier
 	}
 	return normal, nil
+}
+
+// Fold makes texts comparable without regard to case and form: NFKC, case-folded.
+func Fold(text string) string {
+	// Folding can leave NFKC, so it is normalised again (Unicode 16, section 3.13, caseless matching). ToLower is for Cherokee, whose
+	// two cases Fold swaps.
+	return norm.NFKC.String(strings.ToLower(cases.Fold().String(norm.NFKC.String(text))))
 }

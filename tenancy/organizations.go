@@ -25,7 +25,7 @@ func (d *Directory) CreateOrganization(ctx context.Context, scope Scope, o Organ
 	if err := found.err(); err != nil {
 		return Organization{}, err
 	}
-	o.ID, o.Active, o.Created, o.Modified = id.New[id.Organization](), true, d.now(), d.now()
+	o.ID, o.Active, o.Created, o.Modified, o.Version = id.New[id.Organization](), true, d.now(), d.now(), 1
 	err := d.write(ctx, d.event(scope, "organization.created", string(o.ID), o.ID), func(tx Store) error {
 		return tx.CreateOrganization(ctx, scope, o)
 	})

@@ -8,30 +8,41 @@ import (
 )
 
 // Scope is the authority under which an operation runs: who acts, in which organizations, with which permissions. It is the first
-// parameter after ctx of everything that touches what belongs to tenants. Only Directory.Scope (a loaded user) and System (the
-// program itself) make one; the zero value panics at its first use.
+// parameter after ctx of everything that touches what belongs to tenants. Only Directory.Scope (a loaded user), Narrow and System
+// (the program itself) make one; the zero value panics at its first use.
 type Scope struct {
 	state *scopeState
 }
 
+type permissionSet map[Permission]bool
+
 type scopeState struct {
 	actor         id.User // empty for the program itself
 	reason        string  // set for the program itself
+	via           string
 	superuser     bool
+	everywhere    bool
 	staff         bool
-	organizations []id.Organization // where the actor is a manager
-	permissions   map[Permission]bool
+	organizations []id.Organization                 // where the actor is a manager
+	permissions   permissionSet                     // that count everywhere
+	within        map[id.Organization]permissionSet // that groups of an organization give there
+	narrowed      bool
+	only          permissionSet // of a narrowed scope; nil: no such limit
 }
 
 // System is the authority of the program itself, for the named reason ("sign-in", "command line"), which the audit log shows. It
 // passes every check: never give it to something that a request asked for.
 func System(reason string) Scope {
-	return Scope{&scopeState{reason: reason, superuser: true}}
+	return Scope{&scopeState{reason: reason, superuser: true, everywhere: true}}
 }
 
 // newScope is the authority of a loaded user.
 func newScope(standing Standing) Scope {
-	state := &scopeState{actor: standing.User.ID, superuser: standing.User.Superuser, staff: standing.User.Staff, permissions: map[Permission]bool{}}
+	superuser := standing.User.Superuser
+	state := &scopeState{
+		actor: standing.User.ID, superuser: superuser, everywhere: superuser, staff: standing.User.Staff,
+		permissions: permissionSet{}, within: map[id.Organization]permissionSet{},
+	}
 	for _, place := range standing.Places {
 		if place.Role.AtLeast(Manager) {
 			state.organizations = append(state.organizations, place.Organization.ID)
@@ -41,14 +52,51 @@ func newScope(standing Standing) Scope {
 		state.permissions[permission] = true
 	}
 	for _, group := range standing.Groups {
+		set := state.permissions
 		if group.Organization != "" {
-			continue // counts in its own organization only
+			if state.within[group.Organization] == nil {
+				state.within[group.Organization] = permissionSet{}
+			}
+			set = state.within[group.Organization]
 		}
 		for _, permission := range group.Permissions {
-			state.permissions[permission] = true
+			set[permission] = true
 		}
 	}
 	return Scope{state}
+}
+
+// Limits narrow a scope: those of an API token.
+type Limits struct {
+	Via          string          // for the audit log, "token:<id>"
+	Organization id.Organization // the only one; "": no such limit
+	Permissions  []Permission    // the only ones; empty: no such limit
+}
+
+// Narrow is the scope within limits, never more than the scope itself. Somebody limited to permissions is no superuser any more,
+// though he may still see every organization; somebody limited to an organization is neither.
+func (s Scope) Narrow(l Limits) Scope {
+	narrow := *s.must()
+	narrow.via = l.Via
+	narrow.narrowed = narrow.narrowed || l.Organization != "" || len(l.Permissions) > 0
+	if l.Organization != "" {
+		covered := s.Covers(l.Organization)
+		narrow.organizations = nil
+		if covered {
+			narrow.organizations = []id.Organization{l.Organization}
+		}
+		narrow.everywhere = false
+	}
+	if len(l.Permissions) > 0 {
+		only := permissionSet{}
+		for _, permission := range l.Permissions {
+			if narrow.only == nil || narrow.only.has(permission) {
+				only[permission] = true
+			}
+		}
+		narrow.only = only
+	}
+	return Scope{&narrow}
 }
 
 func (s Scope) must() *scopeState {
@@ -64,8 +112,24 @@ func (s Scope) Actor() id.User { return s.must().actor }
 // Reason is why the program itself acts, empty for a user.
 func (s Scope) Reason() string { return s.must().reason }
 
-// Everywhere reports whether the scope is not limited to organizations (superusers and the program).
-func (s Scope) Everywhere() bool { return s.must().superuser }
+// Via is by what the actor acts, for the audit log.
+func (s Scope) Via() string { return s.must().via }
+
+// Everywhere reports whether the scope sees all organizations. What it may do there, Has and Superuser tell.
+func (s Scope) Everywhere() bool { return s.must().everywhere }
+
+// Superuser reports whether nothing limits the scope: it may make superusers.
+func (s Scope) Superuser() bool {
+	state := s.must()
+	return state.superuser && !state.narrowed
+}
+
+// is reports whether the scope is a user's own, with nothing to limit it: what everybody may do with himself, a narrowed API token
+// of his may not.
+func (s Scope) is(user id.User) bool {
+	state := s.must()
+	return state.actor == user && user != "" && !state.narrowed
+}
 
 // Organizations are those in which the actor manages. Meaningless if Everywhere.
 func (s Scope) Organizations() []id.Organization { return slices.Clone(s.must().organizations) }
@@ -73,20 +137,58 @@ func (s Scope) Organizations() []id.Organization { return slices.Clone(s.must().
 // Covers reports whether the organization is within the scope.
 func (s Scope) Covers(organization id.Organization) bool {
 	state := s.must()
-	return state.superuser || slices.Contains(state.organizations, organization)
+	return state.everywhere || slices.Contains(state.organizations, organization)
 }
 
-// Has reports whether the actor holds a permission. Who may change something may view it.
-func (s Scope) Has(permission Permission) bool {
-	state := s.must()
-	if state.superuser || state.permissions[permission] {
+// has reports whether a set has a permission. Who may change something may view it.
+func (set permissionSet) has(permission Permission) bool {
+	if set[permission] {
 		return true
 	}
 	app, rest, viewing := strings.Cut(string(permission), ".view_")
-	return viewing && state.permissions[Permission(app+".change_"+rest)]
+	return viewing && set[Permission(app+".change_"+rest)]
 }
 
-// holds reports whether the actor holds every one of the permissions: what he may grant, and whose holder's account he may take over.
-func (s Scope) holds(permissions ...Permission) bool {
-	return !slices.ContainsFunc(permissions, func(permission Permission) bool { return !s.Has(permission) })
+// Has reports whether the actor holds a permission that counts everywhere.
+func (s Scope) Has(permission Permission) bool {
+	state := s.must()
+	return state.lets(permission) && (state.superuser || state.permissions.has(permission))
+}
+
+// HasIn reports whether the actor holds a permission in one organization within scope. What is shared ("") asks for Has.
+func (s Scope) HasIn(organization id.Organization, permission Permission) bool {
+	state := s.must()
+	switch {
+	case organization == "":
+		return s.Has(permission)
+	case !s.Covers(organization):
+		return false
+	default:
+		return s.Has(permission) || (state.lets(permission) && state.within[organization].has(permission))
+	}
+}
+
+func (state *scopeState) lets(permission Permission) bool {
+	return state.only == nil || state.only.has(permission)
+}
+
+// where is the scope limited to the organizations in which the actor holds a permission: what a list shows. ErrForbidden if there is
+// none, unless he holds it everywhere: then the list may be empty.
+func (s Scope) where(permission Permission) (Scope, error) {
+	if s.Has(permission) {
+		return s, nil
+	}
+	limited := *s.must()
+	limited.everywhere = false
+	limited.organizations = slices.DeleteFunc(s.Organizations(), func(o id.Organization) bool { return !s.HasIn(o, permission) })
+	if len(limited.organizations) == 0 {
+		return Scope{}, ErrForbidden
+	}
+	return Scope{&limited}, nil
+}
+
+// holds reports whether the actor holds every one of the permissions in an organization ("": everywhere): what he may grant, and whose
+// holder's account he may take over.
+func (s Scope) holds(organization id.Organization, permissions ...Permission) bool {
+	return !slices.ContainsFunc(permissions, func(permission Permission) bool { return !s.HasIn(organization, permission) })
 }

@@ -32,9 +32,10 @@ type Users interface {
 	// CreateUser writes a user with its identifiers (normalised username and e-mail, one namespace for both). *store.Conflict
 	// names "username" or "email" if any of them is taken, whoever holds it and under whichever kind.
 	CreateUser(ctx context.Context, user User) error
-	// UpdateUser writes every field of the user but PasswordHash, LastLogin and Created, and moves identifiers along.
+	// UpdateUser writes every field of the user but those of passwords, of signing in and Created, moves identifiers along and counts
+	// Version up, if the stored one is still user.Version; else, and where there is no such user, store.ErrStale.
 	UpdateUser(ctx context.Context, user User) error
-	// SetPasswordHash replaces the hash. If old is not empty, only if the stored one is still old; else store.ErrStale.
+	// SetPasswordHash replaces the hash and sets PasswordUpdated. If old is not empty, only if the stored one is still old; else store.ErrStale.
 	SetPasswordHash(ctx context.Context, user id.User, old, hash string, now time.Time) error
 	// User finds by id.
 	User(ctx context.Context, user id.User) (User, error)
@@ -53,7 +54,8 @@ type Users interface {
 type Organizations interface {
 	// CreateOrganization writes an organization; *store.Conflict names "slug".
 	CreateOrganization(ctx context.Context, scope Scope, organization Organization) error
-	// UpdateOrganization writes every field but Created.
+	// UpdateOrganization writes every field but Created and counts Version up, if the stored one is still organization.Version; else,
+	// and where the scope has no such organization, store.ErrStale.
 	UpdateOrganization(ctx context.Context, scope Scope, organization Organization) error
 	// Organization finds by id within scope.
 	Organization(ctx context.Context, scope Scope, organization id.Organization) (Organization, error)
@@ -64,7 +66,7 @@ type Organizations interface {
 	AddMembership(ctx context.Context, scope Scope, membership Membership) error
 	// Memberships lists those of a user within scope, disabled organizations included.
 	Memberships(ctx context.Context, scope Scope, user id.User) ([]Membership, error)
-	// SetRole changes a membership of role from to role to, if it still has role from and is within scope; else store.ErrStale.
+	// SetRole changes a membership of role from to role to and counts Version up, if it still has role from and is within scope; else store.ErrStale.
 	// *store.Conflict names "owner" if it would be a second owner.
 	SetRole(ctx context.Context, scope Scope, membership id.Membership, from, to Role, now time.Time) error
 	// Standing loads a user with active organizations, groups and permissions in a fixed number of statements.

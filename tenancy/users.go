@@ -109,13 +109,14 @@ func (d *Directory) newUser(ctx context.Context, n NewUser) (User, error) {
 	user := User{
 		ID: id.New[id.User](), Username: n.Username, Email: n.Email, EmailVerified: n.EmailVerified && n.Email != "",
 		FirstName: n.FirstName, LastName: n.LastName, Language: n.Language, Active: !n.Inactive, Staff: n.Staff, Superuser: n.Superuser,
-		Created: d.now(), Modified: d.now(),
+		Created: d.now(), Modified: d.now(), Version: 1,
 	}
 	if n.Password == "" {
 		return user, nil
 	}
 	var err error
 	user.PasswordHash, err = d.Passwords.Hash(ctx, n.Password)
+	user.PasswordUpdated = user.Created
 	return user, err
 }
 

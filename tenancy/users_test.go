@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"gatehouse/internal/id"
 	"gatehouse/internal/password"
 	"gatehouse/store"
@@ -207,9 +209,9 @@ func TestCreatedUser(t *testing.T) {
 	stored := must(f.Store.User(t.Context(), created.ID))(t)
 	want := tenancy.User{
 		ID: created.ID, Username: "Ada", Email: "ada@example.org", EmailVerified: true, FirstName: "Ada", LastName: "L",
-		Language: "pt-BR", Active: true, Created: f.Now(), Modified: f.Now(),
+		Language: "pt-BR", Active: true, Created: f.Now(), Modified: f.Now(), Version: 1,
 	}
-	if stored != want || created != want {
+	if !cmp.Equal(stored, want) || !cmp.Equal(created, want) {
 		t.Errorf("created %+v, stored %+v, want %+v", created, stored, want)
 	}
 	if role := f.role(t, a, created.ID); role != tenancy.Member {

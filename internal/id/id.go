@@ -20,6 +20,14 @@ type (
 	Membership string
 	// Group identifies a set of permissions.
 	Group string
+	// Email identifies one address of a user.
+	Email string
+	// Invitation identifies an invitation to an organization.
+	Invitation string
+	// APIToken identifies an API token, without being one.
+	APIToken string
+	// Message identifies a mail or webhook to be sent.
+	Message string
 	// Factor identifies an enrolled second factor.
 	Factor string
 	// Grant identifies a refresh-token family.

@@ -3,6 +3,7 @@ package sqldb
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -18,9 +19,9 @@ var (
 
 	onceInsert = plain(`INSERT INTO versions (name, version) VALUES ($1, 1) ON CONFLICT (name) DO NOTHING`)
 
-	auditInsert = unscoped("an insert", `INSERT INTO audit_events (id, at, actor, reason, organization_id, action, object, detail)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`)
-	auditNewest = unscoped("the installation's own record", `SELECT id, at, actor, reason, organization_id, action, object, detail
+	auditInsert = unscoped("an insert", `INSERT INTO audit_events (id, at, actor, reason, organization_id, action, object, detail, via, changes)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`)
+	auditNewest = unscoped("the installation's own record", `SELECT id, at, actor, reason, organization_id, action, object, detail, via, changes
 		FROM audit_events ORDER BY id DESC LIMIT $1`)
 )
 
@@ -60,7 +61,12 @@ func (q *queries) Record(ctx context.Context, e audit.Event) error {
 	if err != nil {
 		return fmt.Errorf("encode audit detail: %w", err)
 	}
-	_, err = q.exec(ctx, auditInsert, e.ID, micros(e.At), string(e.Actor), e.Reason, string(e.Organization), e.Action, e.Object, string(detail))
+	changes, err := json.Marshal(e.Changes)
+	if err != nil {
+		return fmt.Errorf("encode audit changes: %w", err)
+	}
+	_, err = q.exec(ctx, auditInsert, e.ID, micros(e.At), string(e.Actor), e.Reason, string(e.Organization), e.Action, e.Object, string(detail),
+		e.Via, string(changes))
 	return err
 }
 
@@ -68,14 +74,14 @@ func (q *queries) Record(ctx context.Context, e audit.Event) error {
 func (q *queries) AuditEvents(ctx context.Context, limit int) ([]audit.Event, error) {
 	return all(ctx, q, q.read, func(row scanner) (audit.Event, error) {
 		var (
-			e      audit.Event
-			at     int64
-			detail string
+			e               audit.Event
+			at              int64
+			detail, changes string
 		)
-		if err := row.Scan(&e.ID, &at, &e.Actor, &e.Reason, &e.Organization, &e.Action, &e.Object, &detail); err != nil {
+		if err := row.Scan(&e.ID, &at, &e.Actor, &e.Reason, &e.Organization, &e.Action, &e.Object, &detail, &e.Via, &changes); err != nil {
 			return e, err
 		}
 		e.At = fromMicros(at)
-		return e, json.Unmarshal([]byte(detail), &e.Detail)
+		return e, errors.Join(json.Unmarshal([]byte(detail), &e.Detail), json.Unmarshal([]byte(changes), &e.Changes))
 	}, auditNewest, limit)
 }

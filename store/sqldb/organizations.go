@@ -9,22 +9,23 @@ import (
 	"gatehouse/tenancy"
 )
 
-const organizationColumns = `o.id, o.name, o.slug, o.active, o.description, o.email, o.url, o.factor_policy, o.created, o.modified`
+const organizationColumns = `o.id, o.name, o.slug, o.active, o.description, o.email, o.url, o.factor_policy, o.max_users,
+	o.created, o.modified, o.version`
 
 var (
 	organizationInsert = unscoped("an insert; CreateOrganization checks the scope",
-		`INSERT INTO organizations (id, name, slug, active, description, email, url, factor_policy, created, modified)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`)
+		`INSERT INTO organizations (id, name, slug, active, description, email, url, factor_policy, max_users, search, modified, created)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`)
 	organizationUpdate = scoped(`UPDATE organizations SET name = $2, slug = $3, active = $4, description = $5, email = $6, url = $7,
-		factor_policy = $8, modified = $9 WHERE id = $1 AND {id}`)
+		factor_policy = $8, max_users = $9, search = $10, modified = $11, version = version + 1 WHERE id = $1 AND version = $12 AND {id}`)
 	organizationByID   = scoped(`SELECT ` + organizationColumns + ` FROM organizations o WHERE o.id = $1 AND {o.id}`)
 	organizationBySlug = scoped(`SELECT ` + organizationColumns + ` FROM organizations o WHERE o.slug = $1 AND {o.id}`)
 
 	membershipInsert = unscoped("an insert; AddMembership checks the organization",
 		`INSERT INTO memberships (id, user_id, organization_id, role, created, modified) VALUES ($1, $2, $3, $4, $5, $6)`)
-	membershipsOfUser = scoped(`SELECT m.id, m.user_id, m.organization_id, m.role, m.created, m.modified FROM memberships m
+	membershipsOfUser = scoped(`SELECT m.id, m.user_id, m.organization_id, m.role, m.created, m.modified, m.version FROM memberships m
 		WHERE m.user_id = $1 AND {m.organization_id} ORDER BY m.id`)
-	membershipRole = scoped(`UPDATE memberships SET role = $3, modified = $4 WHERE id = $1 AND role = $2 AND {organization_id}`)
+	membershipRole = scoped(`UPDATE memberships SET role = $3, modified = $4, version = version + 1 WHERE id = $1 AND role = $2 AND {organization_id}`)
 
 	standingPlaces = unscoped("all places of one user, to make his scope and tokens",
 		`SELECT `+organizationColumns+`, m.role FROM memberships m JOIN organizations o ON o.id = m.organization_id
@@ -54,7 +55,7 @@ func scanOrganizationAnd(row scanner, more ...any) (tenancy.Place, error) {
 		created, modified int64
 	)
 	o := &place.Organization
-	err := row.Scan(append([]any{&o.ID, &o.Name, &o.Slug, &o.Active, &o.Description, &o.Email, &o.URL, &o.FactorPolicy, &created, &modified}, more...)...)
+	err := row.Scan(append([]any{&o.ID, &o.Name, &o.Slug, &o.Active, &o.Description, &o.Email, &o.URL, &o.FactorPolicy, &o.MaxUsers, &created, &modified, &o.Version}, more...)...)
 	o.Created, o.Modified = fromMicros(created), fromMicros(modified)
 	return place, err
 }
@@ -64,16 +65,21 @@ func (q *queries) CreateOrganization(ctx context.Context, scope tenancy.Scope, o
 	if !scope.Everywhere() {
 		return store.ErrNotFound
 	}
-	_, err := q.exec(ctx, organizationInsert, string(o.ID), o.Name, o.Slug, o.Active, o.Description, o.Email, o.URL,
-		string(o.FactorPolicy), micros(o.Created), micros(o.Modified))
+	_, err := q.exec(ctx, organizationInsert, append(organizationFields(o), micros(o.Created))...)
 	return err
 }
 
 // UpdateOrganization implements tenancy.Organizations.
 func (q *queries) UpdateOrganization(ctx context.Context, scope tenancy.Scope, o tenancy.Organization) error {
-	s, args := organizationUpdate.in(scope, string(o.ID), o.Name, o.Slug, o.Active, o.Description, o.Email, o.URL,
-		string(o.FactorPolicy), micros(o.Modified))
-	return q.mustChange(ctx, s, args...)
+	s, args := organizationUpdate.in(scope, append(organizationFields(o), o.Version)...)
+	return q.conditional(ctx, s, args...)
+}
+
+// organizationFields are the arguments that organizationInsert and organizationUpdate begin with.
+func organizationFields(o tenancy.Organization) []any {
+	return []any{
+		string(o.ID), o.Name, o.Slug, o.Active, o.Description, o.Email, o.URL, string(o.FactorPolicy), o.MaxUsers, o.SearchText(), micros(o.Modified),
+	}
 }
 
 // Organization implements tenancy.Organizations.
@@ -105,7 +111,7 @@ func (q *queries) Memberships(ctx context.Context, scope tenancy.Scope, user id.
 			m                 tenancy.Membership
 			created, modified int64
 		)
-		err := row.Scan(&m.ID, &m.User, &m.Organization, &m.Role, &created, &modified)
+		err := row.Scan(&m.ID, &m.User, &m.Organization, &m.Role, &created, &modified, &m.Version)
 		m.Created, m.Modified = fromMicros(created), fromMicros(modified)
 		return m, err
 	}, s, args...)

@@ -2,7 +2,9 @@ package sqldb
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"gatehouse/internal/id"
@@ -10,17 +12,21 @@ import (
 	"gatehouse/tenancy"
 )
 
-const userColumns = `u.id, u.username, u.email, u.email_verified, u.first_name, u.last_name, u.language, u.password_hash,
-	u.active, u.staff, u.superuser, u.created, u.modified, u.last_login`
+const userColumns = `u.id, u.username, u.email, u.email_verified, u.phone, u.first_name, u.last_name, u.bio, u.url, u.company, u.location,
+	u.birth_date, u.notes, u.language, u.custom, u.password_hash, u.password_updated, u.expiration_date, u.active, u.staff, u.superuser,
+	u.created, u.modified, u.last_login, u.last_method, u.last_connector, u.version`
 
 var (
-	userInsert = plain(`INSERT INTO users (id, username, email, email_verified, first_name, last_name, language, password_hash,
-		active, staff, superuser, created, modified, last_login) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`)
-	userUpdate = plain(`UPDATE users SET username = $2, email = $3, email_verified = $4, first_name = $5, last_name = $6,
-		language = $7, active = $8, staff = $9, superuser = $10, modified = $11 WHERE id = $1`)
+	userInsert = plain(`INSERT INTO users (id, username, email, email_verified, phone, first_name, last_name, bio, url, company, location,
+		birth_date, notes, language, custom, expiration_date, active, staff, superuser, search, modified, password_hash, password_updated,
+		created, last_login, last_method, last_connector)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)`)
+	userUpdate = plain(`UPDATE users SET username = $2, email = $3, email_verified = $4, phone = $5, first_name = $6, last_name = $7, bio = $8,
+		url = $9, company = $10, location = $11, birth_date = $12, notes = $13, language = $14, custom = $15, expiration_date = $16, active = $17,
+		staff = $18, superuser = $19, search = $20, modified = $21, version = version + 1 WHERE id = $1 AND version = $22`)
 	userByID          = plain(`SELECT ` + userColumns + ` FROM users u WHERE u.id = $1`)
 	userByIdentifier  = plain(`SELECT ` + userColumns + ` FROM identifiers i JOIN users u ON u.id = i.user_id WHERE i.value = $1`)
-	userPassword      = plain(`UPDATE users SET password_hash = $2, modified = $3 WHERE id = $1`)
+	userPassword      = plain(`UPDATE users SET password_hash = $2, password_updated = $3, modified = $3 WHERE id = $1`)
 	userPasswordSwap  = plain(`UPDATE users SET password_hash = $2, modified = $3 WHERE id = $1 AND password_hash = $4`)
 	userLogin         = plain(`UPDATE users SET last_login = $2 WHERE id = $1`)
 	superuserAny      = plain(`SELECT 1 FROM users WHERE superuser AND active LIMIT 1`)
@@ -31,21 +37,47 @@ var (
 
 func scanUser(row scanner) (tenancy.User, error) {
 	var (
-		u                          tenancy.User
-		created, modified, lastLog int64
+		u                                           tenancy.User
+		created, modified, lastLogin, passwordSince int64
+		custom                                      string
 	)
-	err := row.Scan(&u.ID, &u.Username, &u.Email, &u.EmailVerified, &u.FirstName, &u.LastName, &u.Language, &u.PasswordHash,
-		&u.Active, &u.Staff, &u.Superuser, &created, &modified, &lastLog)
-	u.Created, u.Modified, u.LastLogin = fromMicros(created), fromMicros(modified), fromMicros(lastLog)
-	return u, err
+	err := row.Scan(&u.ID, &u.Username, &u.Email, &u.EmailVerified, &u.Phone, &u.FirstName, &u.LastName, &u.Bio, &u.URL, &u.Company, &u.Location,
+		&u.BirthDate, &u.Notes, &u.Language, &custom, &u.PasswordHash, &passwordSince, &u.Expires, &u.Active, &u.Staff, &u.Superuser,
+		&created, &modified, &lastLogin, &u.LastMethod, &u.LastConnector, &u.Version)
+	if err != nil {
+		return u, err
+	}
+	u.Created, u.Modified, u.LastLogin, u.PasswordUpdated = fromMicros(created), fromMicros(modified), fromMicros(lastLogin), fromMicros(passwordSince)
+	if custom == "{}" {
+		return u, nil
+	}
+	return u, json.Unmarshal([]byte(custom), &u.Custom)
+}
+
+// fields are the arguments that userInsert and userUpdate begin with.
+func fields(u tenancy.User) ([]any, error) {
+	custom, err := json.Marshal(u.Custom)
+	if err != nil {
+		return nil, fmt.Errorf("encode custom fields: %w", err)
+	}
+	if len(u.Custom) == 0 {
+		custom = []byte("{}")
+	}
+	return []any{
+		string(u.ID), u.Username, u.Email, u.EmailVerified, u.Phone, u.FirstName, u.LastName, u.Bio, u.URL, u.Company, u.Location,
+		string(u.BirthDate), u.Notes, u.Language, string(custom), string(u.Expires), u.Active, u.Staff, u.Superuser, u.SearchText(), micros(u.Modified),
+	}, nil
 }
 
 // CreateUser implements tenancy.Users.
 func (q *queries) CreateUser(ctx context.Context, u tenancy.User) error {
+	args, err := fields(u)
+	if err != nil {
+		return err
+	}
+	args = append(args, u.PasswordHash, micros(u.PasswordUpdated), micros(u.Created), micros(u.LastLogin), u.LastMethod, string(u.LastConnector))
 	return q.transaction(ctx, func(tx *queries) error {
-		_, err := tx.exec(ctx, userInsert, string(u.ID), u.Username, u.Email, u.EmailVerified, u.FirstName, u.LastName, u.Language,
-			u.PasswordHash, u.Active, u.Staff, u.Superuser, micros(u.Created), micros(u.Modified), micros(u.LastLogin))
-		if err != nil {
+		if _, err := tx.exec(ctx, userInsert, args...); err != nil {
 			return err
 		}
 		return tx.insertIdentifiers(ctx, u)
@@ -55,7 +87,7 @@ func (q *queries) CreateUser(ctx context.Context, u tenancy.User) error {
 // insertIdentifiers claims the user's names in the one namespace.
 func (q *queries) insertIdentifiers(ctx context.Context, u tenancy.User) error {
 	claimed := map[string]bool{}
-	for _, name := range []struct{ kind, text string }{{"username", u.Username}, {"email", u.Email}} {
+	for _, name := range []struct{ kind, text string }{{"username", u.Username}, {"email", u.Email}, {"phone", u.Phone}} {
 		if name.text == "" {
 			continue
 		}
@@ -80,14 +112,13 @@ func (q *queries) insertIdentifiers(ctx context.Context, u tenancy.User) error {
 
 // UpdateUser implements tenancy.Users.
 func (q *queries) UpdateUser(ctx context.Context, u tenancy.User) error {
+	args, err := fields(u)
+	if err != nil {
+		return err
+	}
 	return q.transaction(ctx, func(tx *queries) error {
-		changed, err := tx.exec(ctx, userUpdate, string(u.ID), u.Username, u.Email, u.EmailVerified, u.FirstName, u.LastName,
-			u.Language, u.Active, u.Staff, u.Superuser, micros(u.Modified))
-		if err != nil {
+		if err := tx.conditional(ctx, userUpdate, append(args, u.Version)...); err != nil {
 			return err
-		}
-		if changed == 0 {
-			return store.ErrNotFound
 		}
 		if _, err := tx.exec(ctx, identifiersDelete, string(u.ID)); err != nil {
 			return err

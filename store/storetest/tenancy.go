@@ -35,12 +35,12 @@ var noon = time.Date(2026, 3, 1, 12, 0, 0, 123456000, time.UTC)
 func newUser(username, email string) tenancy.User {
 	return tenancy.User{
 		ID: id.New[id.User](), Username: username, Email: email, EmailVerified: true, FirstName: "Fïrst", LastName: "Låst", Language: "it",
-		PasswordHash: "hash of " + username, Active: true, Created: noon, Modified: noon,
+		PasswordHash: "hash of " + username, Active: true, Created: noon, Modified: noon, Version: 1,
 	}
 }
 
 func newOrganization(slug string) tenancy.Organization {
-	return tenancy.Organization{ID: id.New[id.Organization](), Name: "The same name", Slug: slug, Active: true, FactorPolicy: tenancy.FactorRequired, Created: noon, Modified: noon}
+	return tenancy.Organization{ID: id.New[id.Organization](), Name: "The same name", Slug: slug, Active: true, FactorPolicy: tenancy.FactorRequired, Created: noon, Modified: noon, Version: 1}
 }
 
 func must(t *testing.T, err error) {
@@ -69,7 +69,7 @@ func newWorld(t *testing.T, s tenancy.Store) *world {
 		{User: w.both.ID, Organization: w.a.ID, Role: tenancy.Member},
 		{User: w.both.ID, Organization: w.b.ID, Role: tenancy.Member},
 	} {
-		m.ID, m.Created, m.Modified = id.New[id.Membership](), noon, noon
+		m.ID, m.Created, m.Modified, m.Version = id.New[id.Membership](), noon, noon, 1
 		must(t, s.AddMembership(ctx, w.all, m))
 	}
 	w.inA, w.inB = w.scope(t, w.ada.ID), w.scope(t, w.grace.ID)
@@ -152,7 +152,7 @@ func testUpdateUser(t *testing.T, w *world) {
 	must(t, w.UpdateUser(t.Context(), changed))
 	found, err := w.UserByIdentifier(t.Context(), "ada2@x.example")
 	must(t, err)
-	changed.PasswordHash = w.ada.PasswordHash
+	changed.PasswordHash, changed.Version = w.ada.PasswordHash, 2
 	if diff := cmp.Diff(changed, found); diff != "" {
 		t.Error(diff)
 	}
@@ -163,8 +163,10 @@ func testUpdateUser(t *testing.T, w *world) {
 	if _, err := w.UserByIdentifier(t.Context(), "ada2"); err != nil {
 		t.Errorf("a refused update took the old name away: %v", err)
 	}
+	changed.Username, changed.Version = "ada3", 1
+	want(t, w.UpdateUser(t.Context(), changed), store.ErrStale)
 	changed.ID = "nobody"
-	want(t, w.UpdateUser(t.Context(), changed), store.ErrNotFound)
+	want(t, w.UpdateUser(t.Context(), changed), store.ErrStale)
 }
 
 func testPasswordHash(t *testing.T, w *world) {
@@ -208,68 +210,6 @@ func testOtherSuperuser(t *testing.T, w *world) {
 	want(t, w.CreateFirstSuperuser(t.Context(), root), store.ErrConflict)
 	_, err := w.UserByIdentifier(t.Context(), "root")
 	want(t, err, store.ErrNotFound)
-}
-
-func testOrganizations(t *testing.T, w *world) {
-	found, err := w.Organization(t.Context(), w.inA, w.a.ID)
-	must(t, err)
-	if diff := cmp.Diff(w.a, found); diff != "" {
-		t.Error(diff)
-	}
-	wantConflict(t, w.CreateOrganization(t.Context(), w.all, newOrganization("alpha")), "slug")
-	changed := w.a
-	changed.Name, changed.Active, changed.Modified = "New", false, noon.Add(time.Second)
-	must(t, w.UpdateOrganization(t.Context(), w.all, changed))
-	found, err = w.OrganizationBySlug(t.Context(), w.all, "alpha")
-	must(t, err)
-	if diff := cmp.Diff(changed, found); diff != "" {
-		t.Error(diff)
-	}
-}
-
-// testForeignOrganization: what is not within the scope is not there.
-func testForeignOrganization(t *testing.T, w *world) {
-	_, err := w.Organization(t.Context(), w.inA, w.b.ID)
-	want(t, err, store.ErrNotFound)
-	_, err = w.OrganizationBySlug(t.Context(), w.inA, "beta")
-	want(t, err, store.ErrNotFound)
-	want(t, w.UpdateOrganization(t.Context(), w.inA, w.b), store.ErrNotFound)
-	want(t, w.CreateOrganization(t.Context(), w.inA, newOrganization("gamma")), store.ErrNotFound)
-	m := tenancy.Membership{ID: id.New[id.Membership](), User: w.ada.ID, Organization: w.b.ID, Role: tenancy.Member, Created: noon, Modified: noon}
-	want(t, w.AddMembership(t.Context(), w.inA, m), store.ErrNotFound)
-	nowhere := w.scope(t, w.both.ID) // a member manages nothing
-	_, err = w.Organization(t.Context(), nowhere, w.a.ID)
-	want(t, err, store.ErrNotFound)
-}
-
-func testMemberships(t *testing.T, w *world) {
-	for _, c := range []struct {
-		scope tenancy.Scope
-		want  []id.Organization
-	}{{w.all, []id.Organization{w.a.ID, w.b.ID}}, {w.inA, []id.Organization{w.a.ID}}, {w.inB, []id.Organization{w.b.ID}}, {w.scope(t, w.both.ID), nil}} {
-		found, err := w.Memberships(t.Context(), c.scope, w.both.ID)
-		must(t, err)
-		var got []id.Organization
-		for _, m := range found {
-			got = append(got, m.Organization)
-		}
-		if diff := cmp.Diff(c.want, got); diff != "" {
-			t.Error(diff)
-		}
-	}
-	again := tenancy.Membership{ID: id.New[id.Membership](), User: w.both.ID, Organization: w.a.ID, Role: tenancy.Manager, Created: noon, Modified: noon}
-	wantConflict(t, w.AddMembership(t.Context(), w.all, again), "membership")
-	again.User = "nobody"
-	want(t, w.AddMembership(t.Context(), w.all, again), store.ErrNotFound)
-}
-
-func testOneOwner(t *testing.T, w *world) {
-	second := newUser("second", "")
-	must(t, w.CreateUser(t.Context(), second))
-	m := tenancy.Membership{ID: id.New[id.Membership](), User: second.ID, Organization: w.a.ID, Role: tenancy.Owner, Created: noon, Modified: noon}
-	wantConflict(t, w.AddMembership(t.Context(), w.all, m), "owner")
-	m.Organization = w.b.ID
-	must(t, w.AddMembership(t.Context(), w.all, m))
 }
 
 func testStanding(t *testing.T, w *world) {

@@ -37,7 +37,7 @@ func testSetRole(t *testing.T, w *world) {
 	want(t, w.SetRole(t.Context(), w.inA, "none", tenancy.Member, tenancy.Manager, later), store.ErrStale)
 	wantConflict(t, w.SetRole(t.Context(), w.inA, inA.ID, tenancy.Member, tenancy.Owner, later), "owner")
 	must(t, w.SetRole(t.Context(), w.inA, inA.ID, tenancy.Member, tenancy.Manager, later))
-	inA.Role, inA.Modified = tenancy.Manager, later
+	inA.Role, inA.Modified, inA.Version = tenancy.Manager, later, 2
 	if diff := cmp.Diff(inA, w.membership(t, w.both.ID, w.a.ID)); diff != "" {
 		t.Error(diff)
 	}
@@ -151,11 +151,18 @@ func testRaceIdentity(t *testing.T, w *world) {
 func testRaceNames(t *testing.T, w *world) {
 	people := []tenancy.User{w.ada, w.grace}
 	race(t, store.ErrConflict, func(i int) error {
-		u := people[i%2]
+		u, err := w.User(context.Background(), people[i%2].ID)
+		if err != nil {
+			return err
+		}
 		u.Username, u.Email = "x@x.example", "y@x.example"
 		if i%4 < 2 {
 			u.Username, u.Email = u.Email, u.Username
 		}
-		return w.UpdateUser(context.Background(), u)
+		err = w.UpdateUser(context.Background(), u)
+		if errors.Is(err, store.ErrStale) {
+			return store.ErrConflict
+		}
+		return err
 	})
 }
