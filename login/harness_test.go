@@ -132,7 +132,7 @@ func newHouse(t *testing.T) *house {
 func (h *house) seed() {
 	t, ctx, scope := h.t, h.t.Context(), tenancy.System("test")
 	hasher := must[*password.Hasher](t)(password.New(password.Config{MemoryKiB: 64, Passes: 1}))
-	h.directory = &tenancy.Directory{Store: h.db, Passwords: hasher, Now: h.clock.Now}
+	h.directory = &tenancy.Directory{Store: h.db, Passwords: hasher, Keys: must[*seal.Keys](t)(seal.NewKeys(seal.NewMaster())), Now: h.clock.Now}
 	h.harbour = must[tenancy.Organization](t)(h.directory.CreateOrganization(ctx, scope, tenancy.Organization{Name: "Harbour", Slug: "harbour"}))
 	h.castle = must[tenancy.Organization](t)(h.directory.CreateOrganization(ctx, scope, tenancy.Organization{Name: "Castle", Slug: "castle", FactorPolicy: tenancy.FactorRequired}))
 	h.ada = h.person("ada", h.harbour)

@@ -12,6 +12,8 @@ import (
 	"gatehouse/audit"
 	"gatehouse/internal/id"
 	"gatehouse/internal/password"
+	"gatehouse/internal/seal"
+	"gatehouse/notify"
 	"gatehouse/store"
 )
 
@@ -19,6 +21,7 @@ import (
 type Directory struct {
 	Store     Store
 	Passwords *password.Hasher
+	Keys      *seal.Keys // seal letters and the links in them
 	Now       func() time.Time
 }
 
@@ -82,6 +85,15 @@ func (d *Directory) write(ctx context.Context, event audit.Event, work func(tx S
 	})
 }
 
+// tell puts a letter to a user into the outbox, within the transaction of what it tells of.
+func (d *Directory) tell(ctx context.Context, tx Store, letter notify.Letter) error {
+	message, err := notify.NewMessage(d.Keys, letter, d.now())
+	if err != nil {
+		return err
+	}
+	return tx.Enqueue(ctx, message)
+}
+
 // Scope loads the authority of a user. ErrDisabled for an inactive one, store.ErrNotFound for none.
 func (d *Directory) Scope(ctx context.Context, user id.User) (Scope, error) {
 	standing, err := d.Store.Standing(ctx, user)
@@ -114,7 +126,8 @@ func (d *Directory) Bootstrap(ctx context.Context, scope Scope) error {
 		if err != nil || !first {
 			return err
 		}
-		within := Directory{Store: tx, Passwords: d.Passwords, Now: d.Now}
+		within := *d
+		within.Store = tx
 		_, err = within.EnsureOrganization(ctx, scope, Organization{Name: defaultOrganization, Slug: defaultOrganization})
 		if err != nil {
 			return err

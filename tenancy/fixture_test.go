@@ -12,6 +12,7 @@ import (
 	"gatehouse/audit"
 	"gatehouse/internal/id"
 	"gatehouse/internal/password"
+	"gatehouse/internal/seal"
 	"gatehouse/internal/secret"
 	"gatehouse/store"
 	"gatehouse/store/sqldb"
@@ -55,7 +56,7 @@ func newFixtureWith(t *testing.T, pool int) *fixture {
 	f := &fixture{
 		path: filepath.Join(t.TempDir(), "test.db"),
 		Directory: &tenancy.Directory{
-			Passwords: hasher(t, 64), Now: func() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) },
+			Passwords: hasher(t, 64), Keys: must(seal.NewKeys(seal.NewMaster()))(t), Now: func() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) },
 		},
 	}
 	f.open(t, pool)

@@ -6,6 +6,7 @@ import (
 
 	"gatehouse/audit"
 	"gatehouse/internal/id"
+	"gatehouse/notify"
 )
 
 // Store keeps users, organizations and what ties them. store/sqldb implements it; store/storetest checks these sentences. Errors
@@ -15,6 +16,7 @@ type Store interface {
 	Organizations
 	Groups
 	Identities
+	Outbox
 
 	// InTx runs work in one transaction and commits if it returns nil. work must use only the Store it is given. Serialization
 	// failures run work again, with a bound. Nested calls join the transaction. A statement that the database refuses, for a
@@ -93,4 +95,10 @@ type Identities interface {
 	Identity(ctx context.Context, connector id.Connector, subject string) (Identity, error)
 	// RecordIdentityLogin sets LastLogin of a link.
 	RecordIdentityLogin(ctx context.Context, connector id.Connector, subject string, at time.Time) error
+}
+
+// Outbox takes letters that are sent once the transaction has committed.
+type Outbox interface {
+	// Enqueue writes a message.
+	Enqueue(ctx context.Context, message notify.Message) error
 }

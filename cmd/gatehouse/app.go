@@ -60,7 +60,7 @@ func openStores(ctx context.Context, c *config.Config, logger *slog.Logger) (*ap
 		a.close()
 		return nil, err
 	}
-	a.directory = &tenancy.Directory{Store: a.db, Passwords: hasher, Now: time.Now}
+	a.directory = &tenancy.Directory{Store: a.db, Passwords: hasher, Keys: keys, Now: time.Now}
 	return a, nil
 }
 
