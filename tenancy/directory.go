@@ -85,6 +85,15 @@ func (d *Directory) write(ctx context.Context, event audit.Event, work func(tx S
 	})
 }
 
+// Atomically runs several operations in one transaction: all of them happen, or none. work must use only the Directory it is given.
+func (d *Directory) Atomically(ctx context.Context, work func(d *Directory) error) error {
+	return d.Store.InTx(ctx, func(tx Store) error {
+		within := *d
+		within.Store = tx
+		return work(&within)
+	})
+}
+
 // tell puts a letter to a user into the outbox, within the transaction of what it tells of.
 func (d *Directory) tell(ctx context.Context, tx Store, letter notify.Letter) error {
 	message, err := notify.NewMessage(d.Keys, letter, d.now())

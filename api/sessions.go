@@ -1,0 +1,87 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"gatehouse/internal/id"
+	"gatehouse/session"
+	"gatehouse/tenancy"
+)
+
+const (
+	tagSessions  = "Sessions"
+	sessionsPath = "/users/user/{id}/session/"
+)
+
+func (a *API) sessions() {
+	handle(a, route{http.MethodGet, sessionsPath, "list-sessions", tagSessions, "List the browsers that a user is signed in with", 0}, needs(tenancy.ViewSession), a.listSessions)
+	handle(a, route{http.MethodDelete, sessionsPath, "end-sessions", tagSessions, "Sign a user out everywhere", http.StatusNoContent}, needs(tenancy.DeleteSession), a.endSessions)
+	handle(a, route{http.MethodDelete, sessionsPath + "{session}/", "end-session", tagSessions, "Sign a browser out", http.StatusNoContent}, needs(tenancy.DeleteSession), a.endSession)
+}
+
+type sessionBody struct {
+	ID           id.Session `json:"id"`
+	Organization *string    `json:"organization" doc:"The only one it is good for; null: all of the user's."`
+	Connector    *string    `json:"connector" doc:"null: signed in with the password."`
+	Address      string     `json:"address"`
+	Agent        string     `json:"agent"`
+	Created      *time.Time `json:"created"`
+	LastSeen     *time.Time `json:"last_seen"`
+	Current      bool       `json:"current" doc:"This request was made in it."`
+}
+
+func (a *API) listSessions(ctx context.Context, c caller, in *userIDInput) (*listOutput[sessionBody], error) {
+	if err := a.Directory.MaySeeSessions(ctx, c.scope, in.ID, tenancy.ViewSession); err != nil {
+		return nil, err
+	}
+	headers, err := a.Sessions.OfUser(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return listed(a, c, whole(headers), func(h session.Header) sessionBody {
+		return sessionBody{
+			ID: h.ID, Organization: orNull(h.Organization), Connector: orNull(h.Connector), Address: h.Address, Agent: h.Agent,
+			Created: moment(h.Created), LastSeen: moment(h.LastSeen), Current: h.ID == c.session,
+		}
+	}), nil
+}
+
+type sessionIDInput struct {
+	userIDInput
+
+	Session id.Session `path:"session"`
+}
+
+func (a *API) endSession(ctx context.Context, c caller, in *sessionIDInput) (*nothing, error) {
+	if err := a.Directory.MaySeeSessions(ctx, c.scope, in.ID, tenancy.DeleteSession); err != nil {
+		return nil, err
+	}
+	headers, err := a.Sessions.OfUser(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, h := range headers {
+		if h.ID == in.Session {
+			return &nothing{}, a.EndSession(ctx, h.ID)
+		}
+	}
+	return nil, errNotFound
+}
+
+func (a *API) endSessions(ctx context.Context, c caller, in *userIDInput) (*nothing, error) {
+	if err := a.Directory.MaySeeSessions(ctx, c.scope, in.ID, tenancy.DeleteSession); err != nil {
+		return nil, err
+	}
+	headers, err := a.Sessions.OfUser(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, h := range headers {
+		if err := a.EndSession(ctx, h.ID); err != nil {
+			return nil, err
+		}
+	}
+	return &nothing{}, nil
+}
