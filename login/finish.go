@@ -26,13 +26,14 @@ const (
 // finish ends the flow: of many requests exactly one takes it. The browser gets a session, the client its code.
 func (h *Handler) finish(w http.ResponseWriter, r *http.Request, v *visit, d decision) error {
 	ctx := r.Context()
-	flow, err := h.takeFlow(ctx, v.browser, v.open.id)
-	if errors.Is(err, store.ErrNotFound) {
+	err := h.takeOpen(ctx, v.browser, v.open)
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrStale) {
 		return errFlowGone(err)
 	}
 	if err != nil {
 		return err
 	}
+	flow := *v.open.flow()
 	live, err := h.establish(w, r, v, flow)
 	if err != nil {
 		return err

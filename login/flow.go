@@ -9,6 +9,7 @@ import (
 	"gatehouse/internal/secret"
 	"gatehouse/mfa"
 	"gatehouse/session"
+	"gatehouse/store"
 )
 
 const flowLifetime = 30 * time.Minute
@@ -84,8 +85,18 @@ func (h *Handler) save(ctx context.Context, browser string, open *openFlow) erro
 	return h.Flows.Replace(ctx, flowToken(browser, open.id), open.held)
 }
 
-// takeFlow ends the flow and returns it; exactly one request gets it.
+// takeFlow ends the flow of a state and returns it; exactly one request gets it.
 func (h *Handler) takeFlow(ctx context.Context, browser, flowID string) (Flow, error) {
 	held, err := h.Flows.Take(ctx, flowToken(browser, flowID))
 	return held.Value, err
+}
+
+// takeOpen ends a flow as it was found. One that another request has changed since is lost, and store.ErrStale: what was decided
+// about the one person must not be done for another, who gave his password at that moment.
+func (h *Handler) takeOpen(ctx context.Context, browser string, open *openFlow) error {
+	held, err := h.Flows.Take(ctx, flowToken(browser, open.id))
+	if err == nil && !open.held.Same(held) {
+		return store.ErrStale
+	}
+	return err
 }
