@@ -304,21 +304,6 @@ func TestFactorAttempts(t *testing.T) {
 	}
 }
 
-func TestPasswordAttempts(t *testing.T) {
-	h := newHouse(t)
-	b := h.browser()
-	flow := b.begin("harbour")
-	for i := range 12 {
-		p := b.password(flow, "Ada", "wrong")
-		if want := map[bool]int{true: http.StatusUnauthorized, false: http.StatusTooManyRequests}[i < 10]; p.status != want {
-			t.Errorf("attempt %d: %d, want %d", i+1, p.status, want)
-		}
-	}
-	wantStatus(t, b.password(flow, "ada", goodPassword), http.StatusTooManyRequests, "Too many attempts")
-	h.clock.Advance(6 * time.Minute)
-	h.code(b.password(flow, "ada", goodPassword))
-}
-
 func TestOrganizations(t *testing.T) {
 	h := newHouse(t)
 	h.person("kim", h.castle, h.harbour)
