@@ -7,8 +7,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"gatehouse/connectors"
+	"gatehouse/mfa"
 	"gatehouse/session"
+	"gatehouse/store"
+	"gatehouse/tenancy"
 )
 
 // beforeTake is a store in which something happens between the reading of a flow and its end.
@@ -58,4 +63,76 @@ func TestFlowChangesWhileItEnds(t *testing.T) {
 	}
 	wantStatus(t, p, http.StatusBadRequest, "no longer valid")
 	wantStatus(t, b.get("/"), http.StatusOK, "mallory")
+}
+
+// twice is a store in which another request has just confirmed the factor.
+type twice struct{ mfa.Store }
+
+func (twice) CreateFactor(context.Context, mfa.Factor) error { return &store.Conflict{Field: "name"} }
+
+// TestFactorConfirmedTwice: the form of a new factor that was sent twice shows where the sign-in is, not an error.
+func TestFactorConfirmedTwice(t *testing.T) {
+	h := newHouse(t)
+	h.person("kim", h.castle)
+	b := h.browser()
+	p := b.password(b.begin("castle"), "kim", goodPassword)
+	h.handler.Factors.Store = twice{h.handler.Factors.Store}
+	wantStatus(t, b.confirm(p), http.StatusOK, "Set up two‑step sign-in")
+}
+
+// halfway is a browser with kim's session, good for one factor, in a flow in which he has just shown the other and must pick an
+// organization. It returns the secret of his factor too.
+func (h *house) halfway() (b *browser, flow, secretText string) {
+	h.t.Helper()
+	kim := h.person("kim", h.harbour, h.castle)
+	if err := h.directory.LinkIdentity(h.t.Context(), tenancy.System("test"), tenancy.Identity{Connector: "up", Subject: "kim", User: kim.ID}); err != nil {
+		h.t.Fatal(err)
+	}
+	b, other := h.browser(), h.browser()
+	h.code(b.password(b.begin("harbour"), "kim", goodPassword))
+	p := other.password(other.begin("castle"), "kim", goodPassword)
+	secretText = secretOn(h.t, p)
+	h.code(other.confirm(p))
+	h.clock.Advance(30 * time.Second)
+	flow = b.begin("shared")
+	wantStatus(h.t, b.post("/signin/factor", url.Values{"flow": {flow}, "code": {h.totp(secretText)}}), http.StatusOK, "Choose an organization")
+	return b, flow, secretText
+}
+
+// TestNewFirstFactorAsksForTheSecond: who signs in anew within a flow shows his factor anew.
+func TestNewFirstFactorAsksForTheSecond(t *testing.T) {
+	t.Run("password", func(t *testing.T) {
+		h := newHouse(t)
+		b, flow, _ := h.halfway()
+		wantStatus(t, b.withoutSession().password(flow, "kim", goodPassword), http.StatusOK, "Enter your code")
+	})
+	t.Run("connector", func(t *testing.T) {
+		h := newHouse(t)
+		h.upstream.identity = connectors.Identity{Subject: "kim"}
+		b, flow, _ := h.halfway()
+		plain := b.withoutSession()
+		wantStatus(t, plain.get(callback("up", plain.toUpstream(flow, "up"))), http.StatusOK, "Enter your code")
+	})
+}
+
+// TestFactorOfAnotherEndsTheFlow: kim's factor is not written into the session that mallory has by the end of the flow.
+func TestFactorOfAnotherEndsTheFlow(t *testing.T) {
+	h := newHouse(t)
+	h.person("mallory", h.harbour, h.castle)
+	b, flow, _ := h.halfway()
+	h.code(b.confirm(b.password(b.begin("castle", "prompt", "login"), "mallory", goodPassword)))
+	wantStatus(t, b.get("/signin?flow="+flow), http.StatusOK, "Choose an organization")
+	p := b.post("/signin/organization", url.Values{"flow": {flow}, "organization": {string(h.harbour.ID)}})
+	wantStatus(t, p, http.StatusBadRequest, "no longer valid")
+}
+
+// TestAnotherPersonEndsTheSession: of the person who was signed in before nothing stays.
+func TestAnotherPersonEndsTheSession(t *testing.T) {
+	h := newHouse(t)
+	h.person("kim", h.harbour)
+	b := h.browser()
+	tokens := h.exchange("harbour", h.code(b.password(b.begin("harbour"), "ada", goodPassword)))
+	h.code(b.password(b.begin("harbour", "prompt", "login"), "kim", goodPassword))
+	wantStatus(t, h.userinfo(tokens), http.StatusUnauthorized, "invalid_token")
+	wantStatus(t, h.refresh("harbour", tokens), http.StatusBadRequest, "invalid_grant")
 }
