@@ -134,6 +134,21 @@ func TestTamperedCookies(t *testing.T) {
 	}
 }
 
+// TestWeakBrowserCookie: flows are not bound to a secret that somebody else could guess or plant.
+func TestWeakBrowserCookie(t *testing.T) {
+	h := newHouse(t)
+	b := h.browser()
+	home := must[*url.URL](t)(url.Parse(h.url))
+	name := "gatehouse_browser_" + home.Port()
+	b.client.Jar.SetCookies(home, []*http.Cookie{{Name: name, Value: "guessed", Path: "/"}})
+	b.begin("harbour")
+	for _, cookie := range b.client.Jar.Cookies(home) {
+		if cookie.Name == name && len(cookie.Value) < 43 {
+			t.Errorf("the flow is bound to %q", cookie.Value)
+		}
+	}
+}
+
 func TestCookiesAreGuarded(t *testing.T) {
 	h := newHouse(t)
 	b := h.browser()
