@@ -67,7 +67,11 @@ func (h *Handler) establish(w http.ResponseWriter, r *http.Request, v *visit, fl
 	case flow.First == nil && flow.FactorOf != live.User:
 		return nil, errFlowGone(errors.New("the session became another user's while the flow was under way"))
 	case flow.First == nil:
-		return h.renew(ctx, w, v.token, func(s *session.Session) { addFactor(s) })
+		renewed, err := h.renew(ctx, w, v.token, addFactor)
+		if errors.Is(err, store.ErrNotFound) { // it was ended in another tab
+			return nil, errFlowGone(err)
+		}
+		return renewed, err
 	}
 	if err := h.recordLogin(ctx, flow.First); err != nil {
 		return nil, err

@@ -10,21 +10,23 @@ import (
 	"time"
 
 	"gatehouse/connectors"
+	"gatehouse/login"
 	"gatehouse/mfa"
 	"gatehouse/session"
 	"gatehouse/store"
 	"gatehouse/tenancy"
 )
 
-// beforeTake is a store in which something happens between the reading of a flow and its end.
+// beforeTake is a store in which something happens between the reading of an entry and its end.
 type beforeTake struct {
 	session.Store
+	kind session.Kind
 	once sync.Once
 	work func()
 }
 
 func (s *beforeTake) Take(ctx context.Context, key session.Key) (session.Entry, error) {
-	if key.Kind == session.KindFlow {
+	if key.Kind == s.kind {
 		s.once.Do(s.work)
 	}
 	return s.Store.Take(ctx, key)
@@ -32,13 +34,18 @@ func (s *beforeTake) Take(ctx context.Context, key session.Key) (session.Entry, 
 
 // withoutSession is the same browser with its session cookie left out.
 func (b *browser) withoutSession() *browser {
-	plain, home := b.h.browser(), must[*url.URL](b.h.t)(url.Parse(b.h.url))
+	return b.another(func(cookie *http.Cookie) bool { return !strings.Contains(cookie.Name, "session") })
+}
+
+// another has the cookies of a browser that are wanted.
+func (b *browser) another(wanted func(*http.Cookie) bool) *browser {
+	other, home := b.h.browser(), must[*url.URL](b.h.t)(url.Parse(b.h.url))
 	for _, cookie := range b.client.Jar.Cookies(home) {
-		if !strings.Contains(cookie.Name, "session") {
-			plain.client.Jar.SetCookies(home, []*http.Cookie{cookie})
+		if wanted(cookie) {
+			other.client.Jar.SetCookies(home, []*http.Cookie{cookie})
 		}
 	}
-	return plain
+	return other
 }
 
 // TestFlowChangesWhileItEnds: what was decided about one person is not done for another. Mallory's session, second factor included,
@@ -53,7 +60,7 @@ func TestFlowChangesWhileItEnds(t *testing.T) {
 	h.code(b.confirm(b.password(b.begin("castle"), "mallory", goodPassword)))
 	plain := b.withoutSession()
 	flow := plain.begin("castle")
-	h.handler.Flows.Store = &beforeTake{Store: h.handler.Flows.Store, work: func() {
+	h.handler.Flows.Store = &beforeTake{Store: h.handler.Flows.Store, kind: session.KindFlow, work: func() {
 		wantStatus(t, plain.password(flow, "kim", goodPassword), http.StatusOK, "Enter your code")
 	}}
 	p := b.get("/signin?flow=" + flow)
@@ -124,6 +131,23 @@ func TestFactorOfAnotherEndsTheFlow(t *testing.T) {
 	wantStatus(t, b.get("/signin?flow="+flow), http.StatusOK, "Choose an organization")
 	p := b.post("/signin/organization", url.Values{"flow": {flow}, "organization": {string(h.harbour.ID)}})
 	wantStatus(t, p, http.StatusBadRequest, "no longer valid")
+}
+
+// TestSignedOutWhileTheFlowEnds: a factor does not bring back a session that was ended in another tab.
+func TestSignedOutWhileTheFlowEnds(t *testing.T) {
+	h := newHouse(t)
+	h.person("kim", h.harbour)
+	b := h.browser()
+	h.code(b.password(b.begin("harbour"), "kim", goodPassword))
+	flow := b.begin("harbour", "acr_values", login.ACRMulti)
+	h.handler.Sessions.Store = &beforeTake{Store: h.handler.Sessions.Store, kind: session.KindSession, work: func() {
+		other := b.another(func(*http.Cookie) bool { return true })
+		wantStatus(t, other.post("/signout", url.Values{}), http.StatusOK, "signed out")
+	}}
+	wantStatus(t, b.confirm(b.get("/signin?flow="+flow)), http.StatusBadRequest, "no longer valid")
+	if p := b.get("/"); p.address.Path != "/signin" {
+		t.Errorf("still at %s", p.address)
+	}
 }
 
 // TestAnotherPersonEndsTheSession: of the person who was signed in before nothing stays.
