@@ -11,6 +11,7 @@ import (
 	"github.com/pquerna/otp/totp"
 
 	"gatehouse/connectors"
+	"gatehouse/login"
 	"gatehouse/provider"
 	"gatehouse/tenancy"
 )
@@ -235,6 +236,9 @@ func TestFactor(t *testing.T) {
 	tokens := h.exchange("castle", code)
 	if amr := claim(t, tokens, "amr"); amr != "[pwd otp mfa]" {
 		t.Errorf("amr = %s", amr)
+	}
+	if acr := claim(t, tokens, "acr"); acr != login.ACRMulti {
+		t.Errorf("acr = %s", acr)
 	}
 
 	// Another browser: the code of the enrolment is spent, the next one works, once.

@@ -54,3 +54,44 @@ func TestOwnConnectorNarrowsTheSession(t *testing.T) {
 	h.code(b.confirm(b.get(callback("castles", b.toUpstream(b.begin("castle", "prompt", "login"), "castles")))))
 	wantStatus(t, b.get(h.authorizeURL("harbour")), http.StatusForbidden, "not a member")
 }
+
+// arrive comes back from the upstream with an identity.
+func (h *house) arrive(identity connectors.Identity) page {
+	h.t.Helper()
+	h.upstream.identity = identity
+	b := h.browser()
+	return b.get(callback("up", b.toUpstream(b.begin("harbour"), "up")))
+}
+
+// TestStaffIsNotLinked: an account that may enter the admin site is never taken over by an address, trusted or not.
+func TestStaffIsNotLinked(t *testing.T) {
+	h := newHouse(t)
+	must[tenancy.User](t)(h.directory.CreateUser(t.Context(), tenancy.System("test"), tenancy.NewUser{Username: "clerk", Email: "clerk@x.example", EmailVerified: true, Staff: true}))
+	p := h.arrive(connectors.Identity{Subject: "s", Emails: []connectors.Email{{Address: "clerk@x.example", Verified: true}}})
+	wantStatus(t, p, http.StatusOK, "exists already")
+}
+
+// TestDisabledAccountUpstream: the upstream vouches for somebody whose account here is disabled.
+func TestDisabledAccountUpstream(t *testing.T) {
+	h := newHouse(t)
+	identity := connectors.Identity{Subject: "s", Emails: []connectors.Email{{Address: "ada@x.example", Verified: true}}}
+	h.code(h.arrive(identity))
+	ada := must[tenancy.User](t)(h.db.User(t.Context(), h.ada.ID))
+	ada.Active = false
+	if err := h.db.UpdateUser(t.Context(), ada); err != nil {
+		t.Fatal(err)
+	}
+	wantStatus(t, h.arrive(identity), http.StatusOK, "account here is disabled")
+}
+
+// TestAddressOfAnotherDomain: what an upstream says about addresses that it has no authority for is not passed on as verified.
+func TestAddressOfAnotherDomain(t *testing.T) {
+	h := newHouse(t)
+	for address, verified := range map[string]bool{"ceo@elsewhere.example": false, "ceo@x.example": true} {
+		h.code(h.arrive(connectors.Identity{Subject: address, Emails: []connectors.Email{{Address: address, Verified: true}}}))
+		user := must[tenancy.User](t)(h.directory.UserByIdentity(t.Context(), tenancy.System("test"), "up", address))
+		if user.Email != address || user.EmailVerified != verified {
+			t.Errorf("%s, verified %v", user.Email, user.EmailVerified)
+		}
+	}
+}
