@@ -2,6 +2,7 @@ package login
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"time"
 
@@ -82,7 +83,11 @@ func (h *Handler) findFlow(ctx context.Context, browser, flowID string) (*openFl
 
 // save writes the flow back; store.ErrStale if another request changed it meanwhile.
 func (h *Handler) save(ctx context.Context, browser string, open *openFlow) error {
-	return h.Flows.Replace(ctx, flowToken(browser, open.id), open.held)
+	err := h.Flows.Replace(ctx, flowToken(browser, open.id), open.held)
+	if errors.Is(err, store.ErrNotFound) { // another request has ended it
+		return errFlowGone(err)
+	}
+	return err
 }
 
 // takeFlow ends the flow of a state and returns it; exactly one request gets it.

@@ -72,6 +72,31 @@ func TestFlowChangesWhileItEnds(t *testing.T) {
 	wantStatus(t, b.get("/"), http.StatusOK, "mallory")
 }
 
+// beforeReplace is a store in which something happens between the reading of a flow and its change.
+type beforeReplace struct {
+	session.Store
+	once sync.Once
+	work func()
+}
+
+func (s *beforeReplace) Replace(ctx context.Context, key session.Key, entry session.Entry) error {
+	if key.Kind == session.KindFlow {
+		s.once.Do(s.work)
+	}
+	return s.Store.Replace(ctx, key, entry)
+}
+
+// TestFlowEndsWhileAFormIsRead: that is no error of ours, and the page says so.
+func TestFlowEndsWhileAFormIsRead(t *testing.T) {
+	h := newHouse(t)
+	b := h.browser()
+	h.code(b.password(b.begin("harbour"), "ada", goodPassword))
+	plain := b.withoutSession()
+	flow := plain.begin("harbour")
+	h.handler.Flows.Store = &beforeReplace{Store: h.handler.Flows.Store, work: func() { h.code(b.get("/signin?flow=" + flow)) }}
+	wantStatus(t, plain.password(flow, "ada", goodPassword), http.StatusBadRequest, "no longer valid")
+}
+
 // twice is a store in which another request has just confirmed the factor.
 type twice struct{ mfa.Store }
 
