@@ -17,12 +17,13 @@ import (
 	"gatehouse/store"
 )
 
-// Directory is every operation on users and organizations. All fields are required.
+// Directory is every operation on users and organizations. All fields but Settings are required.
 type Directory struct {
 	Store     Store
 	Passwords *password.Hasher
 	Keys      *seal.Keys // seal letters and the links in them
 	Now       func() time.Time
+	Settings  Settings // may be left out
 }
 
 // Sentinels for what callers branch on.
@@ -54,6 +55,7 @@ const (
 	ChangeMembership   Permission = "users.change_organizationuser"
 	DeleteMembership   Permission = "users.delete_organizationuser"
 	ViewMembership     Permission = "users.view_organizationuser"
+	AddEmailAddress    Permission = "users.add_emailaddress"
 	ViewEmailAddress   Permission = "users.view_emailaddress"
 	ChangeEmailAddress Permission = "users.change_emailaddress"
 	DeleteEmailAddress Permission = "users.delete_emailaddress"

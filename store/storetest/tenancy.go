@@ -34,7 +34,7 @@ var noon = time.Date(2026, 3, 1, 12, 0, 0, 123456000, time.UTC)
 
 func newUser(username, email string) tenancy.User {
 	return tenancy.User{
-		ID: id.New[id.User](), Username: username, Email: email, EmailVerified: true, FirstName: "Fïrst", LastName: "Låst", Language: "it",
+		ID: id.New[id.User](), Username: username, Email: email, EmailVerified: email != "", FirstName: "Fïrst", LastName: "Låst", Language: "it",
 		PasswordHash: "hash of " + username, Active: true, Created: noon, Modified: noon, Version: 1,
 	}
 }
