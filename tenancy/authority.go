@@ -30,7 +30,7 @@ func visible(ctx context.Context, tx Store, scope Scope, user id.User) (User, er
 // ones included. Never that of an owner, and never that of somebody who may do more than he does: whoever sets a password can be
 // that user.
 func accountFor(ctx context.Context, tx Store, scope Scope, user id.User) (User, error) {
-	own := scope.Everywhere() || scope.Actor() == user
+	own := scope.Superuser() || scope.is(user)
 	if !own && !scope.Has(ChangeUser) {
 		return User{}, ErrForbidden
 	}
@@ -58,7 +58,7 @@ func accountFor(ctx context.Context, tx Store, scope Scope, user id.User) (User,
 // includes reports whether the actor may do everything that the user may.
 func (s Scope) includes(standing Standing) bool {
 	if standing.User.Superuser || (standing.User.Staff && !s.must().staff) {
-		return s.Everywhere()
+		return s.Superuser()
 	}
 	for _, group := range standing.Groups {
 		if !s.holds(group.Organization, group.Permissions...) {
