@@ -62,4 +62,6 @@ type Store interface {
 	// Hit counts one more event under the key and returns how many fall in the current window and when that window ends. The
 	// first event opens the window. Of n concurrent calls in a new window the results are exactly 1…n.
 	Hit(ctx context.Context, key Key, window time.Duration) (count int, ends time.Time, err error)
+	// Forget resets what Hit counted under the keys; entries of the same keys stay.
+	Forget(ctx context.Context, keys ...Key) error
 }
