@@ -9,6 +9,7 @@ import (
 	"gatehouse/internal/secret"
 	"gatehouse/mfa"
 	"gatehouse/session"
+	"gatehouse/ui"
 )
 
 const flowLifetime = 30 * time.Minute
@@ -17,7 +18,9 @@ const flowLifetime = 30 * time.Minute
 type Flow struct {
 	Params  url.Values // the client's authorization request; nil for a sign-in that no client asked for
 	Started time.Time
-	Alert   string // told once on the next page
+	Alert   *ui.Alert // told on the sign-in page until something else happens
+	// Secure is set where a person asks for a second factor of his own accord.
+	Secure bool
 
 	// First holds the first factor once it was shown in this flow; until then a live session may stand in for it.
 	First *FirstFactor

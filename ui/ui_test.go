@@ -37,18 +37,21 @@ func render(t *testing.T, view ui.View) *httptest.ResponseRecorder {
 
 // views are every page in its states; text stands wherever people or upstreams can put it.
 func views(text string) map[string]ui.View {
-	alert := &ui.Alert{Kind: ui.AlertError, Title: text, Text: text}
+	alert := &ui.Alert{Kind: ui.AlertError, Title: text, Text: text, Reference: text}
 	return map[string]ui.View{
 		"signin":           ui.SignIn{Action: "/a", ConnectorAction: "/c", Flow: text, PasswordEnabled: true},
 		"signin-full":      ui.SignIn{Action: "/a", ConnectorAction: "/c", Flow: text, Identifier: text, PasswordEnabled: true, ClientName: text, Alert: alert, Connectors: []ui.ConnectorChoice{{Name: text, Value: text}, {Name: "Other", Value: "other"}}},
 		"signin-upstreams": ui.SignIn{ConnectorAction: "/c", Flow: text, Connectors: []ui.ConnectorChoice{{Name: text, Value: text}}},
-		"factor-prompt":    ui.FactorPrompt{Action: "/a", Flow: text, Account: text, ClientName: text, Alert: alert},
-		"factor-enrol":     ui.FactorEnrol{Action: "/a", Flow: text, QR: ui.QRCode{{true, false}, {false, true}}, Secret: "ABCDEFGHIJ", URI: "otpauth://totp/x?secret=ABC&issuer=" + text, Account: text, OrganizationName: text, ClientName: text, Alert: alert},
+		"factor-prompt":    ui.FactorPrompt{Action: "/a", SwitchAction: "/o", Flow: text, Issuer: text, Account: text, ClientName: text, Alert: alert},
+		"factor-enrol":     ui.FactorEnrol{Action: "/a", SwitchAction: "/o", Flow: text, QR: ui.QRCode{{true, false}, {false, true}}, Secret: "ABCDEFGHIJ", URI: "otpauth://totp/x?secret=ABC&issuer=" + text, Account: text, OrganizationName: text, ClientName: text, Alert: alert},
 		"organizations":    ui.Organizations{Action: "/a", Flow: text, ClientName: text, Organizations: []ui.OrganizationChoice{{Value: text, Name: text, Slug: text, Role: "member"}}},
 		"home":             ui.Home{Name: text, Username: text, Email: text, SignOutAction: "/s", FactorCount: 1, Organizations: []ui.OrganizationChoice{{Name: text, Role: "owner"}}},
-		"home-empty":       ui.Home{Name: text, Username: text, SignOutAction: "/s"},
+		"home-empty":       ui.Home{Name: text, Username: text, SignOutAction: "/s", SecureAction: "/f"},
+		"home-superuser":   ui.Home{Name: text, Username: text, Superuser: true, SignOutAction: "/s", SecureAction: "/f"},
 		"signed-out":       ui.SignedOut{SignInURL: "/signin"},
 		"setup":            ui.Setup{Action: "/a", Token: text, Username: text, Email: text, FieldErrors: map[string][]string{"username": {text}, "password": {text, text}}},
+		"setup-password":   ui.Setup{Action: "/a", Token: text, Username: text, FieldErrors: map[string][]string{"password": {text}}},
+		"error-account":    ui.Error{Status: 403, Title: text, Text: text, SwitchAction: "/o", Flow: text},
 		"error":            ui.Error{Status: 400, Title: text, Text: text, Reference: text, LinkURL: "https://client.example/?x=" + text, LinkText: text},
 	}
 }
@@ -188,5 +191,34 @@ func TestQRCodePath(t *testing.T) {
 	}
 	if got := code.Size(); got != 11 {
 		t.Errorf("size = %d", got)
+	}
+}
+
+// TestInstallation: the operator's name stands above every page and in its title.
+func TestInstallation(t *testing.T) {
+	r := renderer(t)
+	r.Installation = "Harbour <Staff>"
+	w := httptest.NewRecorder()
+	if err := r.Render(w, http.StatusOK, ui.SignedOut{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"<title>Signed out · Harbour &lt;Staff&gt;</title>", "<span>Harbour &lt;Staff&gt;</span>"} {
+		if !strings.Contains(w.Body.String(), want) {
+			t.Errorf("the page lacks %s", want)
+		}
+	}
+}
+
+// TestFocus: the first field with a problem is focused, and its problem belongs to it.
+func TestFocus(t *testing.T) {
+	body := render(t, ui.Setup{FieldErrors: map[string][]string{"password": {"is too common"}}}).Body.String()
+	field := regexp.MustCompile(`<input id="password"[^>]*>`).FindString(body)
+	for _, want := range []string{"autofocus", `aria-invalid="true"`, `aria-describedby="password-problems password-hint"`} {
+		if !strings.Contains(field, want) {
+			t.Errorf("%s lacks %s", field, want)
+		}
+	}
+	if strings.Count(body, "autofocus") != 1 || strings.Count(body, "aria-invalid") != 1 {
+		t.Errorf("more than one field is focused or marked:\n%s", body)
 	}
 }

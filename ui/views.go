@@ -17,9 +17,10 @@ const (
 
 // Alert is said at the top of a page.
 type Alert struct {
-	Kind  AlertKind
-	Title string
-	Text  string
+	Kind      AlertKind
+	Title     string
+	Text      string
+	Reference string // under which the log has the cause, may be empty
 }
 
 // ConnectorChoice is one way to sign in elsewhere.
@@ -44,11 +45,13 @@ func (SignIn) page() (string, string) { return "signin", "Sign in" }
 
 // FactorPrompt asks for a code of the authenticator app, posted as "code".
 type FactorPrompt struct {
-	Action     string
-	Flow       string
-	Account    string
-	ClientName string
-	Alert      *Alert
+	Action       string
+	SwitchAction string // for somebody else; posts "flow"
+	Flow         string
+	Issuer       string // as the app names this installation
+	Account      string // as the app names it
+	ClientName   string
+	Alert        *Alert
 }
 
 func (FactorPrompt) page() (string, string) { return "factor_prompt", "Enter your code" }
@@ -81,6 +84,7 @@ func (q QRCode) Size() int { return len(q) + 2*quietZone }
 // FactorEnrol offers a new authenticator app and asks for its first code, posted as "code".
 type FactorEnrol struct {
 	Action           string
+	SwitchAction     string // for somebody else; posts "flow"
 	Flow             string
 	QR               QRCode
 	Secret           string // base32
@@ -125,7 +129,9 @@ type Home struct {
 	Name          string
 	Username      string
 	Email         string
+	Superuser     bool
 	SignOutAction string
+	SecureAction  string // enrols a second factor
 	FactorCount   int
 	Organizations []OrganizationChoice
 }
@@ -146,6 +152,16 @@ type Setup struct {
 	FieldErrors map[string][]string
 }
 
+// Focus is the field to begin with: the first that has a problem.
+func (s Setup) Focus() string {
+	for _, field := range []string{"username", "email", "password"} {
+		if len(s.FieldErrors[field]) > 0 {
+			return field
+		}
+	}
+	return "username"
+}
+
 func (Setup) page() (string, string) { return "setup", "Create the first administrator" }
 
 // Error says what went wrong, and what to do.
@@ -156,6 +172,9 @@ type Error struct {
 	Reference string // under which the log has the cause
 	LinkURL   string // a way on, may be empty
 	LinkText  string
+	// SwitchAction ends the session and lets somebody else sign in; posts "flow". May be empty.
+	SwitchAction string
+	Flow         string
 }
 
 func (e Error) page() (string, string) { return "error", e.Title }
