@@ -21,6 +21,7 @@ import (
 
 // Config is an installation. Default gives the value of every key that a file leaves out.
 type Config struct {
+	Name           string         `yaml:"name"`            // of the installation, on every page
 	Issuer         string         `yaml:"issuer"`          // public base URL, no trailing slash; https except on loopback
 	Listen         string         `yaml:"listen"`          // host:port
 	DataDir        string         `yaml:"data_dir"`        // for the SQLite file and the generated key
@@ -85,7 +86,7 @@ type Passwords struct {
 
 // Factors are about second factors.
 type Factors struct {
-	IssuerName string `yaml:"issuer_name"` // shown in authenticator apps
+	IssuerName string `yaml:"issuer_name"` // shown in authenticator apps; left out: Name
 }
 
 // Outgoing limits requests to upstreams.
@@ -140,7 +141,7 @@ type Connector struct {
 // Default is the configuration of a program that is given none.
 func Default() *Config {
 	return &Config{
-		Issuer: "http://127.0.0.1:8080", Listen: "127.0.0.1:8080", DataDir: "data",
+		Name: "Gatehouse", Issuer: "http://127.0.0.1:8080", Listen: "127.0.0.1:8080", DataDir: "data",
 		Sessions: Sessions{Store: SessionsInDatabase, Idle: Duration(8 * time.Hour), Absolute: Duration(24 * time.Hour)},
 		Tokens: Tokens{
 			Code: Duration(time.Minute), Access: Duration(10 * time.Minute), ID: Duration(10 * time.Minute),

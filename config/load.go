@@ -57,6 +57,9 @@ func Parse(raw []byte, lookup Lookup) (*Config, error) {
 		}
 		d.decode(document.Body, reflect.ValueOf(c).Elem(), "")
 	}
+	if _, given := d.positions["factors.issuer_name"]; !given {
+		c.Factors.IssuerName = c.Name
+	}
 	v := &validator{decoder: d, unread: slices.Clone(d.problems)}
 	v.validate(c)
 	c.positions = d.positions

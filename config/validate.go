@@ -39,6 +39,9 @@ func (v *validator) oneOf(path, value string, allowed ...string) {
 }
 
 func (v *validator) validate(c *Config) {
+	if c.Name == "" || len(c.Name) > maxName || strings.ContainsAny(c.Name, ":\n") {
+		v.wrong("name", "must be a text of at most %d bytes, without colon", maxName)
+	}
 	v.issuer(c.Issuer)
 	v.network(c)
 	if c.DataDir == "" {
@@ -53,7 +56,7 @@ func (v *validator) validate(c *Config) {
 	if c.Tokens.RefreshIdle > c.Tokens.RefreshAbsolute {
 		v.wrong("tokens.refresh_idle", "must not be longer than tokens.refresh_absolute")
 	}
-	if c.Factors.IssuerName == "" || strings.Contains(c.Factors.IssuerName, ":") {
+	if _, given := v.positions["factors.issuer_name"]; given && (c.Factors.IssuerName == "" || strings.Contains(c.Factors.IssuerName, ":")) {
 		v.wrong("factors.issuer_name", "must be a text without colon")
 	}
 	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
@@ -62,6 +65,8 @@ func (v *validator) validate(c *Config) {
 	v.clients(c.Clients)
 	v.connectors(c.Connectors)
 }
+
+const maxName = 100
 
 func (v *validator) network(c *Config) {
 	_, port, err := net.SplitHostPort(c.Listen)

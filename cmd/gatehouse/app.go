@@ -120,6 +120,7 @@ func (a *app) assembleHTTP(opened connectors.Set) error {
 	if err != nil {
 		return fmt.Errorf("load pages: %w", err)
 	}
+	pages.Installation = a.config.Name
 	issuer, err := url.Parse(a.config.Issuer)
 	if err != nil {
 		return fmt.Errorf("issuer: %w", err)
