@@ -38,19 +38,25 @@ type Settings struct {
 	node   ast.Node
 	path   string
 	lookup Lookup
+
+	positions map[string]position // of the whole file, which Decode adds to
 }
 
-// Decode fills target, a pointer to a struct with yaml tags, as strictly as the rest of the file. The error is Problems.
+// Decode fills target, a pointer to a struct with yaml tags, as strictly as the rest of the file. The error is Problems; what could be read is
+// filled in all the same, so that the rest can be judged, and Config.ProblemAt knows where each key stands.
 func (s Settings) Decode(target any) error {
 	if s.node == nil {
 		return nil
 	}
-	d := &decoder{positions: map[string]position{}, lookup: s.lookup}
+	d := &decoder{positions: s.positions, lookup: s.lookup}
 	d.decode(s.node, reflect.ValueOf(target).Elem(), s.path)
 	return d.problems.err()
 }
 
 func at(node ast.Node) position {
+	if values, mapping := pairs(node); mapping && len(values) > 0 && node.GetToken().Value == ":" {
+		node = values[0].Key // a mapping without braces has no token of its own
+	}
 	if node == nil || node.GetToken() == nil || node.GetToken().Position == nil {
 		return position{1, 1}
 	}
@@ -60,7 +66,7 @@ func at(node ast.Node) position {
 
 func (d *decoder) problem(node ast.Node, path, format string, args ...any) {
 	p := at(node)
-	d.problems = append(d.problems, Problem{Line: p.line, Column: p.column, Path: path, Message: fmt.Sprintf(format, args...)})
+	d.problems = d.problems.With(Problem{Line: p.line, Column: p.column, Path: path, Message: fmt.Sprintf(format, args...)})
 }
 
 // decode fills target from node.
@@ -138,6 +144,7 @@ func parsed[T any](d *decoder, node ast.Node, path string, parse func(string) (T
 	return value
 }
 
+// text reads a single value. A number or the like is taken as it stands, for the key's own rules to say what it wants instead.
 func (d *decoder) text(node ast.Node, path string) (string, bool) {
 	switch value := node.(type) {
 	case *ast.StringNode:
@@ -147,7 +154,10 @@ func (d *decoder) text(node ast.Node, path string) (string, bool) {
 	case *ast.MappingNode, *ast.MappingValueNode, *ast.SequenceNode:
 		d.problem(node, path, "must be a single text")
 	default:
-		d.problem(node, path, "must be text; put it in quotes")
+		d.problem(node, path, needsQuotes)
+		if plain := node.GetToken(); plain != nil {
+			return plain.Value, true
+		}
 	}
 	return "", false
 }
@@ -263,7 +273,7 @@ func (d *decoder) settings(node ast.Node, target *Settings, path string) {
 		d.problem(node, path, "must have keys of its own")
 		return
 	}
-	*target = Settings{node: node, path: path, lookup: d.lookup}
+	*target = Settings{node: node, path: path, lookup: d.lookup, positions: d.positions}
 }
 
 // secret reads a text, {env: NAME} or {file: path}.

@@ -1,12 +1,12 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"reflect"
-	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml/lexer"
@@ -37,6 +37,7 @@ func Parse(raw []byte, lookup Lookup) (*Config, error) {
 		return Default(), Problems{{Line: 1, Column: 1, Message: "a configuration has at most 1 MiB"}}
 	}
 	c := Default()
+	raw = bytes.TrimPrefix(raw, []byte("\xef\xbb\xbf")) // the byte order mark that some editors begin with
 	d := &decoder{positions: map[string]position{}, lookup: lookup}
 	tokens := lexer.Tokenize(string(raw))
 	if deep, found := tooDeep(tokens); found {
@@ -60,7 +61,7 @@ func Parse(raw []byte, lookup Lookup) (*Config, error) {
 	if _, given := d.positions["factors.issuer_name"]; !given {
 		c.Factors.IssuerName = c.Name
 	}
-	v := &validator{decoder: d, unread: slices.Clone(d.problems)}
+	v := &validator{decoder: d}
 	v.validate(c)
 	c.positions = d.positions
 	return c, d.problems.err()
@@ -87,8 +88,17 @@ func tooDeep(tokens token.Tokens) (Problem, bool) {
 
 // ProblemAt makes a problem of a value that only its user could judge.
 func (c *Config) ProblemAt(path, message string) Problem {
-	p, known := c.positions[path]
-	if !known {
+	return problemAt(c.positions, path, message)
+}
+
+// problemAt places a problem of a key that is missing at what it is missing from.
+func problemAt(positions map[string]position, path, message string) Problem {
+	p, known := positions[path]
+	for parent := path; !known && parent != ""; p, known = positions[parent] {
+		cut := strings.LastIndexAny(parent, ".[")
+		parent = parent[:max(cut, 0)]
+	}
+	if p.line == 0 {
 		p = position{1, 1}
 	}
 	return Problem{Line: p.line, Column: p.column, Path: path, Message: message}

@@ -18,8 +18,12 @@ func (f configFlag) load() (*config.Config, error) {
 		return config.Default(), nil
 	}
 	c, err := config.Load(f.Config)
-	if err != nil {
+	var problems config.Problems
+	switch {
+	case errors.As(err, &problems):
 		return nil, fmt.Errorf("%s has problems:\n%w", f.Config, err)
+	case err != nil:
+		return nil, fmt.Errorf("configuration: %w", err)
 	}
 	return c, nil
 }
@@ -37,10 +41,13 @@ func (c configCheckCommand) Run(t terminal) error {
 	checked, err := config.Load(c.File)
 	var outside, inside config.Problems
 	if err != nil && !errors.As(err, &outside) {
-		return err
+		return fmt.Errorf("configuration: %w", err)
 	}
 	if _, err := openConnectors(checked, slog.New(slog.DiscardHandler), anyOrganization); err != nil && !errors.As(err, &inside) {
 		return err
+	}
+	for _, note := range checked.Notes() {
+		fmt.Fprintln(t.out, "note:", config.Problems{note})
 	}
 	if err := config.Join(outside, inside); err != nil {
 		return fmt.Errorf("%s has problems:\n%w", c.File, err)

@@ -32,7 +32,7 @@ var allowed = map[string][]string{
 	"connectors/builtin": {"connectors", "connectors/oidc"},
 	"store/sqldb":        {"audit", "internal/id", "internal/secret", "mfa", "notify", "provider", "session", "store", "tenancy"},
 	"store/redisdb":      {"internal/secret", "session", "store"},
-	"config":             {"internal/seal", "internal/secret"},
+	"config":             {"internal/password", "internal/seal", "internal/secret"},
 	"audit":              {"internal/id"},
 	"internal/seal":      {"internal/secret"},
 	"internal/web":       {"internal/secret"},

@@ -32,10 +32,12 @@ const (
 	hashBytes = 32
 	// MaxBytes is the longest password that is hashed; longer ones are refused, never cut.
 	MaxBytes = 1024
-	// Bounds of what a stored hash may ask for, so that a planted one cannot exhaust the machine.
-	maxMemoryKiB = 1 << 20
-	maxPasses    = 64
-	maxThreads   = 64
+	// Bounds of the costs, of a stored hash too, so that a planted one cannot exhaust the machine. MinMemoryKiB is for each thread
+	// (RFC 9106 section 3.1).
+	MinMemoryKiB = 8
+	MaxMemoryKiB = 1 << 20
+	MaxPasses    = 64
+	MaxThreads   = 64
 	minSaltBytes = 8
 	maxPHCBytes  = 256
 )
@@ -51,8 +53,8 @@ type Hasher struct {
 // New makes a Hasher, computing one hash. It refuses costs out of bounds and negative numbers.
 func New(c Config) (*Hasher, error) {
 	c = c.withDefaults()
-	if c.MemoryKiB < 8*uint32(c.Threads) || c.MemoryKiB > maxMemoryKiB || c.Passes > maxPasses || c.Threads > maxThreads {
-		return nil, fmt.Errorf("memory must be %d to %d KiB, passes 1 to %d, threads 1 to %d", 8*uint32(c.Threads), maxMemoryKiB, maxPasses, maxThreads)
+	if c.MemoryKiB < MinMemoryKiB*uint32(c.Threads) || c.MemoryKiB > MaxMemoryKiB || c.Passes > MaxPasses || c.Threads > MaxThreads {
+		return nil, fmt.Errorf("memory must be %d to %d KiB, passes 1 to %d, threads 1 to %d", MinMemoryKiB*uint32(c.Threads), MaxMemoryKiB, MaxPasses, MaxThreads)
 	}
 	if c.Concurrent < 0 || c.Queue < 0 {
 		return nil, errors.New("the numbers of concurrent and of waiting hashes cannot be negative")
@@ -177,6 +179,6 @@ func parse(phc string) (parameters, error) {
 
 func (p parameters) sane() bool {
 	return len(p.salt) >= minSaltBytes && len(p.sum) == hashBytes &&
-		p.memory >= 8*uint32(p.threads) && p.memory <= maxMemoryKiB &&
-		p.passes > 0 && p.passes <= maxPasses && p.threads > 0 && p.threads <= maxThreads
+		p.memory >= 8*uint32(p.threads) && p.memory <= MaxMemoryKiB &&
+		p.passes > 0 && p.passes <= MaxPasses && p.threads > 0 && p.threads <= MaxThreads
 }
