@@ -6,6 +6,7 @@
 package config
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -170,20 +171,18 @@ func (c *Config) Keys() (*seal.Keys, error) {
 	if len(c.EncryptionKeys) > 0 {
 		return seal.NewKeys(c.EncryptionKeys...)
 	}
-	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
-		return nil, fmt.Errorf("make data directory: %w", err)
-	}
 	path := filepath.Join(c.DataDir, keyFile)
-	if err := makeKeyFile(path); err != nil {
-		return nil, fmt.Errorf("make encryption key: %w", err)
+	err := os.MkdirAll(c.DataDir, 0o700)
+	if err == nil {
+		err = makeKeyFile(path)
 	}
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read encryption key: %w", err)
+	raw, unread := os.ReadFile(path)
+	if err := cmp.Or(err, unread); err != nil {
+		return nil, fmt.Errorf("data_dir: %w; the user that runs Gatehouse must be able to write there", err)
 	}
 	keys, err := seal.NewKeys(secret.New(trimNewline(string(raw))))
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
+		return nil, fmt.Errorf("data_dir: %s: %w", path, err)
 	}
 	return keys, nil
 }

@@ -54,11 +54,11 @@ func openStores(ctx context.Context, c *config.Config, logger *slog.Logger) (*ap
 	}
 	a.db, err = sqldb.Open(ctx, sqldb.Options{URL: c.DatabaseURL(), Now: time.Now, Logger: logger})
 	if err != nil {
-		return nil, err
+		return nil, databaseError(c, err)
 	}
 	if err := a.db.Migrate(ctx); err != nil {
 		a.close()
-		return nil, err
+		return nil, databaseError(c, err)
 	}
 	a.directory = &tenancy.Directory{Store: a.db, Passwords: hasher, Keys: keys, Now: time.Now}
 	return a, nil

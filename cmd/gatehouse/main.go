@@ -24,6 +24,8 @@ type commands struct {
 	Admin       adminCommand       `cmd:"" help:"Manage the installation's administrators."`
 	Healthcheck healthcheckCommand `cmd:"" help:"Ask a running server whether it is healthy; exit code 1 if not (for containers)."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
+
+	VersionFlag kong.VersionFlag `name:"version" help:"Print the version."`
 }
 
 // terminal is what commands read from and write to.
@@ -43,7 +45,7 @@ func run(args []string, t terminal) int {
 	defer stop()
 	exited := -1
 	parser, err := kong.New(&commands{},
-		kong.Name("gatehouse"), kong.Description("Identity provider and authentication gateway."), kong.UsageOnError(),
+		kong.Name("gatehouse"), kong.Description("Identity provider and authentication gateway."), kong.Vars{"version": "gatehouse " + version},
 		kong.Writers(t.out, t.err), kong.Exit(func(code int) { exited = code }),
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(t),
 	)
@@ -51,12 +53,16 @@ func run(args []string, t terminal) int {
 		fmt.Fprintln(t.err, "gatehouse:", err)
 		return 2
 	}
+	if len(args) == 0 {
+		_, _ = parser.Parse([]string{"--help"}) // it is printed; that no command is named, we know
+		return 2
+	}
 	parsed, err := parser.Parse(args)
-	if exited >= 0 { // --help
+	if exited >= 0 { // --help, --version
 		return exited
 	}
 	if err != nil {
-		parser.Errorf("%s", err)
+		parser.Errorf("%s (gatehouse --help shows what there is)", err)
 		return 2
 	}
 	if err := parsed.Run(); err != nil {

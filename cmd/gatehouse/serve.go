@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 
 	"gatehouse/config"
 )
@@ -20,16 +19,16 @@ func (s serveCommand) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
-	logger := newLogger(c.Log, t.err)
-	a, err := openApp(ctx, c, logger)
+	listener, err := listen(ctx, c.Listen, `set another address under "listen" in the configuration`)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	a, err := openApp(ctx, c, newLogger(c.Log, t.err))
 	if err != nil {
 		return err
 	}
 	defer a.close()
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
-	if err != nil {
-		return fmt.Errorf("listen: %w", err)
-	}
 	link, err := a.login.NewSetupLink(ctx)
 	if err != nil {
 		return err
