@@ -57,7 +57,8 @@ func (h *Handler) switchAccount(w http.ResponseWriter, r *http.Request) error {
 // recent is how fresh a sign-in must be for its person to add a factor: whoever finds an open browser must not lock its owner out.
 const recent = 10 * time.Minute
 
-// secure begins a flow in which the person enrols a second factor although nobody demands one.
+// secure begins a flow in which the person enrols a second factor although nobody demands one. An upstream's older session will not do
+// either.
 func (h *Handler) secure(w http.ResponseWriter, r *http.Request) error {
 	return h.start(w, r, Flow{Secure: true, Alert: &ui.Alert{
 		Kind: ui.AlertInfo, Title: "Sign in again first", Text: "Your last sign-in is a while ago. After this one you set up the second step.",

@@ -28,7 +28,7 @@ func (h *Handler) connector(w http.ResponseWriter, r *http.Request) error {
 		return h.showSignIn(w, v, http.StatusBadRequest, "", connectorAlert(r, "", connectors.ReasonDenied))
 	}
 	state, flow := newFlowID(), *v.open.flow()
-	force := mustBeFresh(v.facts.request)
+	force := flow.Secure || mustBeFresh(v.facts.request)
 	redirect, err := configured.Connector.Begin(r.Context(), connectors.BeginRequest{
 		State: state, CallbackURL: h.callbackURL(configured.ID), LoginHint: loginHint(v.facts), ForceLogin: force,
 	})

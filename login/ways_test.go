@@ -167,6 +167,20 @@ func TestSecure(t *testing.T) {
 	wantStatus(t, fresh.confirm(fresh.post("/signin/secure", url.Values{})), http.StatusOK, "On: an authenticator app")
 }
 
+// TestSecureThroughUpstream: the upstream must ask anew, or its older session would stand in for the owner.
+func TestSecureThroughUpstream(t *testing.T) {
+	h := newHouse(t)
+	h.upstream.identity = connectors.Identity{Subject: "s-1", Username: "nadia", Emails: []connectors.Email{{Address: "nadia@x.example", Verified: true}}}
+	b := h.browser()
+	b.get(callback("up", b.toUpstream(b.begin("harbour"), "up")))
+	h.clock.Advance(time.Hour)
+	p := b.get(callback("up", b.toUpstream(flowOf(b.post("/signin/secure", url.Values{})), "up")))
+	wantStatus(t, p, http.StatusOK, "Set up two‑step sign-in")
+	if first, second := h.upstream.finished[0].ForceLogin, h.upstream.finished[1].ForceLogin; first || !second {
+		t.Errorf("forced: %v at the first sign-in, %v at the second", first, second)
+	}
+}
+
 // TestSetupSaysSo: after the set-up the sign-in page tells what was done, and a superuser's home does not ask him to find a manager.
 func TestSetupSaysSo(t *testing.T) {
 	h := newHouse(t)
