@@ -107,6 +107,9 @@ func (h *Handler) showEnrol(w http.ResponseWriter, r *http.Request, v *visit, d 
 		Action: action(enrolPath, v), SwitchAction: action(switchPath, v), Flow: v.open.id, QR: ui.QRCode(code), Secret: flow.Enrolment.Secret,
 		URI: flow.Enrolment.URI(h.Factors.Issuer), Account: flow.Enrolment.Account, ClientName: v.facts.clientName(), Alert: alert,
 	}
+	if flow.Secure {
+		view.CancelURL = "/"
+	}
 	if d.organization != nil {
 		view.OrganizationName = d.organization.Name
 	}

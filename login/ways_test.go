@@ -155,7 +155,7 @@ func TestSecure(t *testing.T) {
 	p := b.post("/signin/secure", url.Values{})
 	wantStatus(t, p, http.StatusOK, "Sign in again first")
 	p = b.password(flowOf(p), "ada", goodPassword)
-	wantStatus(t, p, http.StatusOK, "Set up two‑step sign-in")
+	wantStatus(t, p, http.StatusOK, "Not now")
 	wantStatus(t, b.confirm(p), http.StatusOK, "On: an authenticator app")
 
 	h.clock.Advance(time.Minute)

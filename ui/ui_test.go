@@ -43,7 +43,7 @@ func views(text string) map[string]ui.View {
 		"signin-full":      ui.SignIn{Action: "/a", ConnectorAction: "/c", Flow: text, Identifier: text, PasswordEnabled: true, ClientName: text, Alert: alert, Connectors: []ui.ConnectorChoice{{Name: text, Value: text}, {Name: "Other", Value: "other"}}},
 		"signin-upstreams": ui.SignIn{ConnectorAction: "/c", Flow: text, Connectors: []ui.ConnectorChoice{{Name: text, Value: text}}},
 		"factor-prompt":    ui.FactorPrompt{Action: "/a", SwitchAction: "/o", Flow: text, Issuer: text, Account: text, ClientName: text, Alert: alert},
-		"factor-enrol":     ui.FactorEnrol{Action: "/a", SwitchAction: "/o", Flow: text, QR: ui.QRCode{{true, false}, {false, true}}, Secret: "ABCDEFGHIJ", URI: "otpauth://totp/x?secret=ABC&issuer=" + text, Account: text, OrganizationName: text, ClientName: text, Alert: alert},
+		"factor-enrol":     ui.FactorEnrol{Action: "/a", SwitchAction: "/o", Flow: text, QR: ui.QRCode{{true, false}, {false, true}}, Secret: "ABCDEFGHIJ", URI: "otpauth://totp/x?secret=ABC&issuer=" + text, Account: text, OrganizationName: text, CancelURL: "/", ClientName: text, Alert: alert},
 		"organizations":    ui.Organizations{Action: "/a", Flow: text, ClientName: text, Organizations: []ui.OrganizationChoice{{Value: text, Name: text, Slug: text, Role: "member"}}},
 		"home":             ui.Home{Name: text, Username: text, Email: text, SignOutAction: "/s", FactorCount: 1, Organizations: []ui.OrganizationChoice{{Name: text, Role: "owner"}}},
 		"home-empty":       ui.Home{Name: text, Username: text, SignOutAction: "/s", SecureAction: "/f"},

@@ -91,6 +91,7 @@ type FactorEnrol struct {
 	URI              string // otpauth://
 	Account          string
 	OrganizationName string // which demands it; may be empty
+	CancelURL        string // where nobody demands it; may be empty
 	ClientName       string
 	Alert            *Alert
 }

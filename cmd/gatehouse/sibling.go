@@ -116,7 +116,7 @@ func (s *sibling) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
 	w.Header().Set("Cache-Control", "no-store")
 	if s.ownURL != "http://"+r.Host { // as "localhost" the cookie would be missing on the way back, which leads to the registered address
-		http.Redirect(w, r, s.ownURL+r.URL.RequestURI(), http.StatusSeeOther)
+		http.Redirect(w, r, s.ownURL+r.URL.RequestURI(), http.StatusSeeOther) //nolint:gosec // scheme and host are ours
 		return
 	}
 	switch r.URL.Path {

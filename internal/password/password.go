@@ -31,15 +31,18 @@ const (
 	saltBytes = 16
 	hashBytes = 32
 	// MaxBytes is the longest password that is hashed; longer ones are refused, never cut.
-	MaxBytes = 1024
-	// Bounds of the costs, of a stored hash too, so that a planted one cannot exhaust the machine. MinMemoryKiB is for each thread
-	// (RFC 9106 section 3.1).
+	MaxBytes     = 1024
+	minSaltBytes = 8
+	maxPHCBytes  = 256
+)
+
+// Bounds of the costs; the memory is at least MinMemoryKiB for each thread (RFC 9106 section 3.1). Those above hold for stored hashes too, so
+// that a planted one cannot exhaust the machine.
+const (
 	MinMemoryKiB = 8
 	MaxMemoryKiB = 1 << 20
 	MaxPasses    = 64
 	MaxThreads   = 64
-	minSaltBytes = 8
-	maxPHCBytes  = 256
 )
 
 // Hasher hashes and checks. It is safe for concurrent use.
