@@ -22,6 +22,7 @@ const (
 	SignInPath   = "/signin"
 	CallbackPath = "/signin/callback/" // followed by the connector's id; registered at the upstream
 	SetupPath    = "/setup"
+	ResetPath    = "/reset-password"
 )
 
 // Paths of the forms of a flow.
@@ -30,6 +31,7 @@ const (
 	connectorPath    = SignInPath + "/connector"
 	factorPath       = SignInPath + "/factor"
 	enrolPath        = SignInPath + "/enrol"
+	newPasswordPath  = SignInPath + "/new-password"
 	organizationPath = SignInPath + "/organization"
 	switchPath       = SignInPath + "/another"
 	securePath       = SignInPath + "/secure"
@@ -68,7 +70,7 @@ func (h *Handler) Mount(r chi.Router) {
 	get(CallbackPath+"{connector}", h.callback)
 	for path, handle := range map[string]web.Handler{
 		passwordPath: h.password, connectorPath: h.connector, factorPath: h.factor, enrolPath: h.enrol, organizationPath: h.organization,
-		switchPath: h.switchAccount, securePath: h.secure,
+		newPasswordPath: h.newPassword, switchPath: h.switchAccount, securePath: h.secure,
 	} {
 		post(path, handle)
 		get(path, backToFlow) // what a form answered stays in the address bar
@@ -76,6 +78,12 @@ func (h *Handler) Mount(r chi.Router) {
 	post(signOutPath, h.signOut)
 	get(signOutPath, toHome)
 	get("/signed-out", h.signedOut)
+	get(ResetPath, h.reset)
+	post(ResetPath, h.resetPost)
+	get(ResetPath+"/sent", h.resetSent)
+	post(ResetPath+"/choose", h.resetChoose)
+	get(ResetPath+"/choose", h.reset)
+	get(ResetPath+"/done", h.resetDone)
 	get(SetupPath, h.setup)
 	post(SetupPath, h.setupPost)
 }

@@ -125,7 +125,7 @@ func TestFormAddresses(t *testing.T) {
 	if flowOf(again) != flow {
 		t.Errorf("at %s, want the flow %s", again.address, flow)
 	}
-	for _, path := range []string{"password", "connector", "factor", "enrol", "organization", "another", "secure"} {
+	for _, path := range []string{"password", "connector", "factor", "enrol", "new-password", "organization", "another", "secure"} {
 		wantStatus(t, b.get("/signin/"+path), http.StatusOK, "Sign in")
 	}
 	if p := b.get("/signout"); p.address.Path != "/signin" {
