@@ -331,14 +331,12 @@ func TestSetup(t *testing.T) {
 	if page := browser.Page(); !strings.Contains(page, "Administrator created") {
 		t.Errorf("page says %q", page)
 	}
-	for range 12 {
+	for range 11 {
+		browser.Open(i.url + "/signin")
 		browser.Type("#identifier", "nobody")
 		browser.Type("#password", "wrong")
 		browser.Click("button.main")
 		browser.Wait(".alert.error, .reference")
-		if strings.Contains(browser.Page(), "Too many attempts") {
-			break
-		}
 	}
 	browser.Screenshot("too-many-attempts")
 	if page := browser.Page(); !strings.Contains(page, "Try again in about") {
