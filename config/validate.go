@@ -18,14 +18,7 @@ type validator struct {
 }
 
 func (v *validator) wrong(path, format string, args ...any) {
-	p, known := v.positions[path]
-	for parent := path; !known && parent != ""; p, known = v.positions[parent] {
-		cut := strings.LastIndexAny(parent, ".[")
-		parent = parent[:max(cut, 0)]
-	}
-	if p.line == 0 {
-		p = position{1, 1}
-	}
+	p := place(v.positions, path)
 	found := Problem{Line: p.line, Column: p.column, Path: path, Message: fmt.Sprintf(format, args...)}
 	if !slices.ContainsFunc(v.unread, found.samePlace) {
 		v.problems = append(v.problems, found)
@@ -55,6 +48,11 @@ func (v *validator) validate(c *Config) {
 	}
 	if c.Factors.IssuerName == "" || strings.Contains(c.Factors.IssuerName, ":") {
 		v.wrong("factors.issuer_name", "must be a text without colon")
+	}
+	for i, prefix := range c.Users.PhonePrefixes {
+		if !prefixForm.MatchString(prefix) {
+			v.wrong(fmt.Sprintf("users.phone_prefixes[%d]", i), "must be an international prefix such as +39, in quotes")
+		}
 	}
 	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	v.oneOf("log.format", c.Log.Format, "json", "text")
@@ -112,6 +110,7 @@ var (
 	idForm     = regexp.MustCompile(`^[A-Za-z0-9._~-]{1,128}$`)
 	uuidForm   = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 	scopeForm  = regexp.MustCompile(`^[!#-\[\]-~]+$`) // RFC 6749 section 3.3
+	prefixForm = regexp.MustCompile(`^\+[1-9][0-9]{0,6}$`)
 	schemeForm = regexp.MustCompile(`^[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+$`)
 )
 

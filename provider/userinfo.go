@@ -1,7 +1,9 @@
 package provider
 
 import (
+	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"strings"
 
@@ -33,7 +35,7 @@ func (p *Provider) userinfo(w http.ResponseWriter, r *http.Request) {
 		challenge(w, http.StatusForbidden, "insufficient_scope", "The access token has no scope openid.")
 		return
 	}
-	subject, err := p.Subjects.Subject(r.Context(), id.User(token.Subject), token.Organization)
+	subject, err := p.subjectFor(r.Context(), token)
 	if errors.Is(err, store.ErrNotFound) {
 		challenge(w, http.StatusUnauthorized, "invalid_token", "The access token is not valid.")
 		return
@@ -43,6 +45,14 @@ func (p *Provider) userinfo(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	writeJSON(w, http.StatusOK, userClaims(token, subject))
+}
+
+// subjectFor describes the token's user, if he and the client are still there; else store.ErrNotFound.
+func (p *Provider) subjectFor(ctx context.Context, token AccessToken) (Subject, error) {
+	if _, err := p.clients.find(ctx, token.Client); err != nil {
+		return Subject{}, err
+	}
+	return p.Subjects.Subject(ctx, id.User(token.Subject), token.Organization)
 }
 
 // bearer reads the token from the header, or from the form of a POST (RFC 6750 section 2); never from the address. "" if there is none.
@@ -82,7 +92,11 @@ func challenge(w http.ResponseWriter, status int, code, description string) {
 
 // userClaims are what the granted scopes let the client see (OpenID Connect Core section 5.4).
 func userClaims(token AccessToken, s Subject) map[string]any {
-	claims := map[string]any{"sub": token.Subject, "org_id": token.Organization, "org_slug": s.OrganizationSlug, "org_name": s.OrganizationName, "org_role": s.Role}
+	claims := map[string]any{}
+	if token.has(scopeProfile) {
+		maps.Copy(claims, s.Extra) // first: what follows stands, whatever they are called
+	}
+	maps.Copy(claims, map[string]any{"sub": token.Subject, "org_id": token.Organization, "org_slug": s.OrganizationSlug, "org_name": s.OrganizationName, "org_role": s.Role})
 	set := func(name, value string) {
 		if value != "" {
 			claims[name] = value

@@ -29,6 +29,12 @@ func testTakeReturnsAll(t *testing.T, s sessionSuite) {
 	if taken.Expires.Location() != time.UTC {
 		t.Errorf("expiry in %v, want UTC", taken.Expires.Location())
 	}
+	// The version tells whether it is still what was found before.
+	s.mustCreate(t, key("a"), e)
+	must(t, s.store.Replace(t.Context(), key("a"), e))
+	if taken, err = s.store.Take(t.Context(), key("a")); err != nil || taken.Version != 2 {
+		t.Errorf("replaced, then taken: version %d, %v", taken.Version, err)
+	}
 }
 
 // testListPastTheDead: however many newer entries have come and gone, the living are listed.
