@@ -28,11 +28,14 @@ func (d *decoder) entries(entries []*ast.MappingValueNode, path string) map[stri
 			d.problem(pair.Key, join(path, clip(key)), "is given twice")
 			continue
 		}
-		values[key] = d.value(pair.Value, join(path, clip(key)))
+		if value := d.value(pair.Value, join(path, clip(key))); value != nil {
+			values[key] = value
+		}
 	}
 	return values
 }
 
+// value is nil for what cannot be read.
 func (d *decoder) value(node ast.Node, path string) any {
 	d.positions[path] = at(node)
 	switch value := node.(type) {

@@ -17,7 +17,7 @@ import (
 func text(more ...any) map[string]any {
 	schema := map[string]any{"type": "string"}
 	for i := 0; i < len(more); i += 2 {
-		schema[more[i].(string)] = more[i+1] //nolint:errcheck // a test's own keys
+		schema[more[i].(string)] = more[i+1]
 	}
 	return schema
 }
@@ -29,7 +29,7 @@ func withFields(t *testing.T, fields ...tenancy.Field) *fixture {
 	f.Settings.Fields = must(tenancy.NewFields(fields))(t)
 	_ = f.db.Close()
 	f.db = must(sqldb.Open(t.Context(), sqldb.Options{URL: secret.New("sqlite://" + f.path), Now: f.Now, Fields: f.Settings.Fields}))(t)
-	f.Store = recorded{f.db, f.Store.(recorded).mu, &f.events} //nolint:errcheck // newFixture made it
+	f.Store = recorded{f.db, f.Store.(recorded).mu, &f.events}
 	return f
 }
 
