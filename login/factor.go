@@ -90,7 +90,7 @@ func (h *Handler) showPrompt(w http.ResponseWriter, v *visit, status int, alert 
 func (h *Handler) showEnrol(w http.ResponseWriter, r *http.Request, v *visit, d decision, status int, alert *ui.Alert) error {
 	flow := v.open.flow()
 	if flow.Enrolment == nil {
-		offered, err := h.Factors.Begin(account(v.facts.standing.User))
+		offered, err := h.Factors.Begin(label(v.facts.standing.User))
 		if err != nil {
 			return err
 		}
@@ -113,7 +113,8 @@ func (h *Handler) showEnrol(w http.ResponseWriter, r *http.Request, v *visit, d 
 	return h.Pages.Render(w, status, view)
 }
 
-func account(user tenancy.User) string {
+// label is how an authenticator app shows the account.
+func label(user tenancy.User) string {
 	if user.Email != "" {
 		return user.Email
 	}

@@ -17,7 +17,7 @@ import (
 
 // Authentication method references in tokens (RFC 8176; "fed", an upstream vouched, is not registered but in wide use).
 const (
-	amrPassword  = "pwd"
+	amrPassword  = tenancy.MethodPassword
 	amrFederated = "fed"
 	amrOTP       = "otp"
 	amrMulti     = "mfa"

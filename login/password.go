@@ -34,6 +34,7 @@ func (h *Handler) password(w http.ResponseWriter, r *http.Request) error {
 	if err := h.countAttempt(r, identifier); err != nil {
 		return err
 	}
+	at := h.Now() // before the check: of a password that is replaced meanwhile the flow must be older
 	user, err := h.Directory.Authenticate(r.Context(), identifier, r.PostFormValue("password"))
 	switch {
 	case errors.Is(err, tenancy.ErrBadCredentials):
@@ -41,11 +42,15 @@ func (h *Handler) password(w http.ResponseWriter, r *http.Request) error {
 			Kind: ui.AlertError, Title: "That did not match", Text: "Check the username or e-mail address and the password, and try again.",
 		})
 	case errors.Is(err, password.ErrBusy):
-		return &web.Error{Status: http.StatusServiceUnavailable, Title: "Many people are signing in", Text: "Please try again in a moment.", RetryAfter: 5 * time.Second, Err: err}
+		return errBusy(err)
 	case err != nil:
 		return err
 	}
-	return h.firstFactorDone(w, r, v, FirstFactor{User: user.ID, At: h.Now(), Method: amrPassword})
+	return h.firstFactorDone(w, r, v, FirstFactor{User: user.ID, At: at, Method: amrPassword})
+}
+
+func errBusy(cause error) error {
+	return &web.Error{Status: http.StatusServiceUnavailable, Title: "Many people are signing in", Text: "Please try again in a moment.", RetryAfter: 5 * time.Second, Err: cause}
 }
 
 func (h *Handler) firstFactorDone(w http.ResponseWriter, r *http.Request, v *visit, first FirstFactor) error {

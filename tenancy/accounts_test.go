@@ -215,3 +215,24 @@ func TestUnlinkLeavesAWayIn(t *testing.T) {
 		t.Errorf("recorded %+v", event)
 	}
 }
+
+// TestSessionsEndWithTheAccount: once it is inactive or gone, and not before.
+func TestSessionsEndWithTheAccount(t *testing.T) {
+	f := newFixture(t)
+	sessions := &ended{}
+	f.Sessions = sessions
+	ada := f.user(t, tenancy.NewUser{Username: "ada"})
+	bob := f.scope(t, f.user(t, tenancy.NewUser{Username: "bob"}))
+	if err := f.DeleteUser(t.Context(), bob, ada); outcome(err) != "F" {
+		t.Error(err)
+	}
+	must(f.UpdateUser(t.Context(), system(), ada, tenancy.UserChange{FirstName: to("Ada")}))(t)
+	if len(sessions.calls) != 0 {
+		t.Errorf("ended %v", sessions.calls)
+	}
+	must(f.UpdateUser(t.Context(), system(), ada, tenancy.UserChange{Active: to(false)}))(t)
+	must(0, f.DeleteUser(t.Context(), system(), ada))(t)
+	if len(sessions.calls) != 2 {
+		t.Errorf("ended %v", sessions.calls)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -29,7 +30,7 @@ func withFields(t *testing.T, fields ...tenancy.Field) *fixture {
 	f.Settings.Fields = must(tenancy.NewFields(fields))(t)
 	_ = f.db.Close()
 	f.db = must(sqldb.Open(t.Context(), sqldb.Options{URL: secret.New("sqlite://" + f.path), Now: f.Now, Fields: f.Settings.Fields}))(t)
-	f.Store = recorded{f.db, f.Store.(recorded).mu, &f.events}
+	f.Store = recorded{f.db, &sync.Mutex{}, &f.events, &f.outbox}
 	return f
 }
 

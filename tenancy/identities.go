@@ -216,7 +216,7 @@ func (d *Directory) RecordLogin(ctx context.Context, scope Scope, user id.User, 
 	event.Actor = user
 	event.Detail = map[string]string{"method": how, "connector": string(connector)}
 	return d.write(ctx, event, func(tx Store) error {
-		if err := tx.RecordLogin(ctx, user, d.now()); err != nil {
+		if err := tx.RecordLogin(ctx, user, d.now(), how, connector); err != nil {
 			return err
 		}
 		if connector == "" {

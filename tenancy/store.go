@@ -19,6 +19,9 @@ type Store interface {
 	Groups
 	Identities
 	Outbox
+	Passwords
+	Expiries
+	APITokens
 
 	// InTx runs work in one transaction and commits if it returns nil. work must use only the Store it is given. Serialization
 	// failures run work again, with a bound. Nested calls join the transaction. A statement that the database refuses, for a
@@ -51,8 +54,8 @@ type Users interface {
 	User(ctx context.Context, user id.User) (User, error)
 	// UserByIdentifier finds by an identifier, given in normalised form (see Normalise).
 	UserByIdentifier(ctx context.Context, identifier string) (User, error)
-	// RecordLogin sets LastLogin.
-	RecordLogin(ctx context.Context, user id.User, at time.Time) error
+	// RecordLogin sets LastLogin, LastMethod and LastConnector.
+	RecordLogin(ctx context.Context, user id.User, at time.Time, method string, connector id.Connector) error
 }
 
 // Superusers are the users that no installation may be without.
@@ -134,4 +137,50 @@ type Identities interface {
 type Outbox interface {
 	// Enqueue writes a message.
 	Enqueue(ctx context.Context, message notify.Message) error
+}
+
+// Passwords are what else a change of one has to look at.
+type Passwords interface {
+	// Rehash replaces the hash by another of the same password, if the stored one is still old; else store.ErrStale. PasswordUpdated
+	// stays.
+	Rehash(ctx context.Context, user id.User, old, hash string) error
+	// VerifiedAddresses lists a user's verified addresses, the primary one first, then the oldest first.
+	VerifiedAddresses(ctx context.Context, user id.User) ([]string, error)
+	// HasIdentity reports whether any upstream identity is linked to a user.
+	HasIdentity(ctx context.Context, user id.User) (bool, error)
+}
+
+// Expiries find accounts and passwords whose time is over, in batches.
+type Expiries interface {
+	// ExpiringUsers lists active users whose last day is from or later and before until, by day and id: those behind the user after
+	// (its zero value: from the first on), at most limit.
+	ExpiringUsers(ctx context.Context, from, until Date, after User, limit int) ([]User, error)
+	// AgingPasswords lists active users, staff or others, with a password that was set at from or later and before until, by that
+	// time and id: those behind the user after, at most limit.
+	AgingPasswords(ctx context.Context, staff bool, from, until time.Time, after User, limit int) ([]User, error)
+	// DeactivateExpired makes a user inactive and counts Version up, if he is active and his last day is before today; else
+	// store.ErrStale.
+	DeactivateExpired(ctx context.Context, user id.User, today Date, now time.Time) error
+	// DeleteExpiredInvitations deletes at most limit invitations, of whatever state, that expired before a time.
+	DeleteExpiredInvitations(ctx context.Context, before time.Time, limit int) (int, error)
+}
+
+// APITokens let programs act as users. They belong to a user, not to a tenant.
+type APITokens interface {
+	// CreateAPIToken writes a token; store.ErrNotFound if there is no such user.
+	CreateAPIToken(ctx context.Context, token APIToken) error
+	// APIToken finds by id.
+	APIToken(ctx context.Context, token id.APIToken) (APIToken, error)
+	// APITokenByHash finds by Hash, expired ones as well.
+	APITokenByHash(ctx context.Context, hash string) (APIToken, error)
+	// APITokensOf lists a user's tokens, newest first, expired ones as well, at most 1,000.
+	APITokensOf(ctx context.Context, user id.User) ([]APIToken, error)
+	// DeleteAPIToken deletes one; store.ErrNotFound if it is not there.
+	DeleteAPIToken(ctx context.Context, token id.APIToken) error
+	// DeleteAPITokensOf deletes those of a user but for keep, and but for those without a Method unless named. It returns how many.
+	DeleteAPITokensOf(ctx context.Context, user id.User, keep id.APIToken, named bool) (int, error)
+	// TouchAPIToken sets LastUsed if the stored one is not later than before; else it does nothing.
+	TouchAPIToken(ctx context.Context, token id.APIToken, at, before time.Time) error
+	// DeleteExpiredAPITokens deletes at most limit tokens that expired before a time.
+	DeleteExpiredAPITokens(ctx context.Context, before time.Time, limit int) (int, error)
 }

@@ -1,7 +1,6 @@
 package tenancy_test
 
 import (
-	"context"
 	"database/sql"
 	"errors"
 	"strings"
@@ -10,7 +9,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"gatehouse/internal/id"
 	"gatehouse/internal/password"
 	"gatehouse/store"
 	"gatehouse/tenancy"
@@ -122,30 +120,6 @@ func TestOutdatedHashIsReplaced(t *testing.T) {
 	}
 }
 
-// changedMeanwhile sets another password just before the rehash writes.
-type changedMeanwhile struct {
-	tenancy.Store
-	hash string
-}
-
-func (c changedMeanwhile) SetPasswordHash(ctx context.Context, user id.User, old, hash string, now time.Time) error {
-	if err := c.Store.SetPasswordHash(ctx, user, "", c.hash, now); err != nil {
-		return err
-	}
-	return c.Store.SetPasswordHash(ctx, user, old, hash, now)
-}
-
-func TestRehashLosesToANewPassword(t *testing.T) {
-	f := newFixture(t)
-	user := f.user(t, tenancy.NewUser{Username: "ada", Password: goodPassword})
-	newer := must(f.Passwords.Hash(t.Context(), "the newer password"))(t)
-	f.Passwords, f.Store = hasher(t, 128), changedMeanwhile{f.Store, newer}
-	must(f.Authenticate(t.Context(), "ada", goodPassword))(t)
-	if got := must(f.db.User(t.Context(), user))(t).PasswordHash; got != newer {
-		t.Error("the old password came back")
-	}
-}
-
 func TestOneNamespaceOfIdentifiers(t *testing.T) {
 	f := newFixture(t)
 	f.user(t, tenancy.NewUser{Username: "ada", Email: "ada@example.org"})
@@ -247,43 +221,6 @@ func TestFirstSuperuser(t *testing.T) {
 	}
 	if needed := must(f.NeedsSetup(t.Context()))(t); needed {
 		t.Error("set-up is still open")
-	}
-}
-
-func TestSetPassword(t *testing.T) {
-	f := newFixture(t)
-	user := f.user(t, tenancy.NewUser{Username: "ada-lovelace", Password: goodPassword})
-	wantInvalid(t, f.SetPassword(t.Context(), f.scope(t, user), user, "short"), "password")
-	wantInvalid(t, f.SetPassword(t.Context(), f.scope(t, user), user, "ada-lovelace1"), "password")
-	if err := f.SetPassword(t.Context(), f.scope(t, user), user, "another horse battery"); err != nil {
-		t.Fatal(err)
-	}
-	must(f.Authenticate(t.Context(), "ada-lovelace", "another horse battery"))(t)
-	if _, err := f.Authenticate(t.Context(), "ada-lovelace", goodPassword); !errors.Is(err, tenancy.ErrBadCredentials) {
-		t.Errorf("the old password: %v", err)
-	}
-}
-
-// joinsMeanwhile makes the user a member elsewhere while the new password is being hashed, before the write begins.
-type joinsMeanwhile struct {
-	tenancy.Store
-	join func()
-}
-
-func (j joinsMeanwhile) InTx(ctx context.Context, work func(tx tenancy.Store) error) error {
-	j.join()
-	return j.Store.InTx(ctx, work)
-}
-
-func TestSetPasswordLooksAgainWhenItWrites(t *testing.T) {
-	w := newTown(t)
-	scope := w.scope(t, w.manager)
-	w.Store = joinsMeanwhile{w.Store, func() { w.member(t, w.b, w.onlyA, tenancy.Member) }}
-	if err := w.SetPassword(t.Context(), scope, w.onlyA, goodPassword); !errors.Is(err, tenancy.ErrForbidden) {
-		t.Errorf("error %v, want ErrForbidden: the user is in b by now", err)
-	}
-	if hash := must(w.db.User(t.Context(), w.onlyA))(t).PasswordHash; hash != "" {
-		t.Error("the password was set")
 	}
 }
 

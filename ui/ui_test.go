@@ -40,13 +40,17 @@ func views(text string) map[string]ui.View {
 	alert := &ui.Alert{Kind: ui.AlertError, Title: text, Text: text}
 	return map[string]ui.View{
 		"signin":           ui.SignIn{Action: "/a", ConnectorAction: "/c", Flow: text, PasswordEnabled: true},
-		"signin-full":      ui.SignIn{Action: "/a", ConnectorAction: "/c", Flow: text, Identifier: text, PasswordEnabled: true, ClientName: text, Alert: alert, Connectors: []ui.ConnectorChoice{{Name: text, Value: text}, {Name: "Other", Value: "other"}}},
+		"signin-full":      ui.SignIn{Action: "/a", ConnectorAction: "/c", Flow: text, Identifier: text, PasswordEnabled: true, ResetURL: "/reset-password", ClientName: text, Alert: alert, Connectors: []ui.ConnectorChoice{{Name: text, Value: text}, {Name: "Other", Value: "other"}}},
 		"signin-upstreams": ui.SignIn{ConnectorAction: "/c", Flow: text, Connectors: []ui.ConnectorChoice{{Name: text, Value: text}}},
 		"factor-prompt":    ui.FactorPrompt{Action: "/a", Flow: text, Account: text, ClientName: text, Alert: alert},
 		"factor-enrol":     ui.FactorEnrol{Action: "/a", Flow: text, QR: ui.QRCode{{true, false}, {false, true}}, Secret: "ABCDEFGHIJ", URI: "otpauth://totp/x?secret=ABC&issuer=" + text, Account: text, OrganizationName: text, ClientName: text, Alert: alert},
 		"organizations":    ui.Organizations{Action: "/a", Flow: text, ClientName: text, Organizations: []ui.OrganizationChoice{{Value: text, Name: text, Slug: text, Role: "member"}}},
 		"home":             ui.Home{Name: text, Username: text, Email: text, SignOutAction: "/s", FactorCount: 1, Organizations: []ui.OrganizationChoice{{Name: text, Role: "owner"}}},
 		"home-empty":       ui.Home{Name: text, Username: text, SignOutAction: "/s"},
+		"new-password":     ui.NewPassword{Action: "/a", Flow: text, Account: text, ClientName: text, FieldErrors: map[string][]string{"old_password": {text}, "new_password": {text, text}, "again": {text}}},
+		"reset-request":    ui.ResetRequest{Action: "/a"},
+		"reset-password":   ui.ResetPassword{Action: "/a", Token: text, Account: text, FieldErrors: map[string][]string{"new_password": {text}}},
+		"notice":           ui.Notice{Title: text, Text: text, LinkURL: "/signin", LinkText: text},
 		"signed-out":       ui.SignedOut{SignInURL: "/signin"},
 		"setup":            ui.Setup{Action: "/a", Token: text, Username: text, Email: text, FieldErrors: map[string][]string{"username": {text}, "password": {text, text}}},
 		"error":            ui.Error{Status: 400, Title: text, Text: text, Reference: text, LinkURL: "https://client.example/?x=" + text, LinkText: text},

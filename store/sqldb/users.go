@@ -29,8 +29,9 @@ var (
 	userByID         = plain(`SELECT ` + userColumns + ` FROM users u WHERE u.id = $1`)
 	userByIdentifier = plain(`SELECT ` + userColumns + ` FROM identifiers i JOIN users u ON u.id = i.user_id WHERE i.value = $1`)
 	userPassword     = plain(`UPDATE users SET password_hash = $2, password_updated = $3, modified = $3 WHERE id = $1`)
-	userPasswordSwap = plain(`UPDATE users SET password_hash = $2, modified = $3 WHERE id = $1 AND password_hash = $4`)
-	userLogin        = plain(`UPDATE users SET last_login = $2 WHERE id = $1`)
+	userPasswordSwap = plain(`UPDATE users SET password_hash = $2, password_updated = $3, modified = $3 WHERE id = $1 AND password_hash = $4`)
+	userRehash       = plain(`UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2`)
+	userLogin        = plain(`UPDATE users SET last_login = $2, last_method = $3, last_connector = $4 WHERE id = $1`)
 	superuserAny     = plain(`SELECT 1 FROM users WHERE superuser AND active LIMIT 1`)
 	superuserClaim   = plain(`INSERT INTO first_superuser (singleton, user_id) SELECT 1, $1 WHERE NOT EXISTS (SELECT 1 FROM users WHERE superuser)`)
 	superuserLock    = plain(`INSERT INTO versions (name, version) SELECT 'superusers', 1 FROM users WHERE id = $1 AND superuser AND active
@@ -175,6 +176,11 @@ func (q *queries) SetPasswordHash(ctx context.Context, user id.User, old, hash s
 	return q.mustChange(ctx, userPassword, string(user), hash, micros(now))
 }
 
+// Rehash implements tenancy.Passwords.
+func (q *queries) Rehash(ctx context.Context, user id.User, old, hash string) error {
+	return q.conditional(ctx, userRehash, string(user), old, hash)
+}
+
 // mustChange is a write of one known row; without the row store.ErrNotFound.
 func (q *queries) mustChange(ctx context.Context, s statement, args ...any) error {
 	changed, err := q.exec(ctx, s, args...)
@@ -195,8 +201,8 @@ func (q *queries) UserByIdentifier(ctx context.Context, identifier string) (tena
 }
 
 // RecordLogin implements tenancy.Users.
-func (q *queries) RecordLogin(ctx context.Context, user id.User, at time.Time) error {
-	return q.mustChange(ctx, userLogin, string(user), micros(at))
+func (q *queries) RecordLogin(ctx context.Context, user id.User, at time.Time, method string, connector id.Connector) error {
+	return q.mustChange(ctx, userLogin, string(user), micros(at), method, string(connector))
 }
 
 // HasSuperuser implements tenancy.Superusers.

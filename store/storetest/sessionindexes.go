@@ -160,3 +160,21 @@ func unless(err error, expected ...error) error {
 	}
 	return err
 }
+
+// testForget: a counter begins anew, and takes no entry with it.
+func testForget(t *testing.T, s sessionSuite) {
+	s.mustCreate(t, key("a"), s.entry("v"))
+	for _, name := range []string{"a", "a", "b"} {
+		if _, _, err := s.store.Hit(t.Context(), key(name), time.Minute); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want(t, s.store.Forget(t.Context(), key("a"), key("never")), nil)
+	for name, expected := range map[string]int{"a": 1, "b": 2} {
+		if count, _, err := s.store.Hit(t.Context(), key(name), time.Minute); err != nil || count != expected {
+			t.Errorf("%s = %d, %v; want %d", name, count, err, expected)
+		}
+	}
+	_, err := s.store.Find(t.Context(), key("a"))
+	want(t, err, nil)
+}

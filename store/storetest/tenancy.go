@@ -86,7 +86,7 @@ func (w *world) scope(t *testing.T, user id.User) tenancy.Scope {
 	return scope
 }
 
-// Tenancy runs the suite of tenancy.Store, opened with Fields.
+// Tenancy runs the suite of tenancy.Store.
 func Tenancy(t *testing.T, open func(t *testing.T) TenancyStore) {
 	for name, test := range map[string]func(*testing.T, *world){
 		"Users": testUsers, "Identifiers": testIdentifiers, "UpdateUser": testUpdateUser, "PasswordHash": testPasswordHash,
@@ -94,10 +94,9 @@ func Tenancy(t *testing.T, open func(t *testing.T) TenancyStore) {
 		"Memberships": testMemberships, "OneOwner": testOneOwner, "Standing": testStanding, "Groups": testGroups, "Identities": testIdentities,
 		"SetRole": testSetRole, "Once": testOnce, "TransactionRollsBack": testRollback, "RefusalEndsTransaction": testRefusal, "Record": testRecord,
 		"BadText": testBadText, "RaceIdentifier": testRaceIdentifier, "RaceOwner": testRaceOwner, "RacePasswordHash": testRacePasswordHash,
+		"Rehash": testRehash, "ExpiringUsers": testExpiringUsers, "AgingPasswords": testAgingPasswords, "DeactivateExpired": testDeactivateExpired,
+		"APITokens": testAPITokens, "APITokensDeleted": testAPITokensDeleted, "APITokensExpired": testAPITokensExpired, "HasIdentity": testHasIdentity,
 		"RaceIdentity": testRaceIdentity, "RaceNames": testRaceNames,
-		"Emails": testEmails, "VerifyEmail": testVerifyEmail, "PrimaryEmail": testPrimaryEmail, "DeleteEmail": testDeleteEmail,
-		"RaceVerify": testRaceVerify, "RaceMirror": testRaceMirror, "Profile": testProfile, "UniqueValues": testUniqueValues,
-		"DeleteUser": testDeleteUser, "LastSuperuser": testLastSuperuser, "RaceSuperusers": testRaceSuperusers, "DeleteIdentity": testDeleteIdentity,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, newWorld(t, open(t))) })
 	}
@@ -111,13 +110,13 @@ func testUsers(t *testing.T, w *world) {
 	}
 	_, err = w.User(t.Context(), "nobody")
 	want(t, err, store.ErrNotFound)
-	must(t, w.RecordLogin(t.Context(), w.ada.ID, noon.Add(time.Hour)))
+	must(t, w.RecordLogin(t.Context(), w.ada.ID, noon.Add(time.Hour), "fed", "staff"))
 	found, err = w.User(t.Context(), w.ada.ID)
 	must(t, err)
-	if !found.LastLogin.Equal(noon.Add(time.Hour)) {
-		t.Errorf("last login = %v", found.LastLogin)
+	if !found.LastLogin.Equal(noon.Add(time.Hour)) || found.LastMethod != "fed" || found.LastConnector != "staff" {
+		t.Errorf("last login = %v by %q through %q", found.LastLogin, found.LastMethod, found.LastConnector)
 	}
-	want(t, w.RecordLogin(t.Context(), "nobody", noon), store.ErrNotFound)
+	want(t, w.RecordLogin(t.Context(), "nobody", noon, "pwd", ""), store.ErrNotFound)
 }
 
 func wantConflict(t *testing.T, err error, field string) {
@@ -178,8 +177,13 @@ func testPasswordHash(t *testing.T, w *world) {
 	want(t, w.SetPasswordHash(t.Context(), w.ada.ID, w.ada.PasswordHash, "newer", noon), store.ErrStale)
 	want(t, w.SetPasswordHash(t.Context(), w.ada.ID, "", "forced", noon), nil)
 	want(t, w.SetPasswordHash(t.Context(), "nobody", "", "x", noon), store.ErrNotFound)
-	if found, err := w.User(t.Context(), w.ada.ID); err != nil || found.PasswordHash != "forced" {
-		t.Errorf("hash = %q, %v", found.PasswordHash, err)
+	if found, err := w.User(t.Context(), w.ada.ID); err != nil || found.PasswordHash != "forced" || !found.PasswordUpdated.Equal(noon) {
+		t.Errorf("hash = %q of %v, %v", found.PasswordHash, found.PasswordUpdated, err)
+	}
+	later := noon.Add(time.Hour)
+	want(t, w.SetPasswordHash(t.Context(), w.ada.ID, "forced", "", later), nil)
+	if found, err := w.User(t.Context(), w.ada.ID); err != nil || found.PasswordHash != "" || !found.PasswordUpdated.Equal(later) {
+		t.Errorf("hash = %q of %v, %v", found.PasswordHash, found.PasswordUpdated, err)
 	}
 }
 
