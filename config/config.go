@@ -33,6 +33,7 @@ type Config struct {
 	Tokens         Tokens         `yaml:"tokens"`
 	Passwords      Passwords      `yaml:"passwords"`
 	Factors        Factors        `yaml:"factors"`
+	Users          Users          `yaml:"users"`
 	Outgoing       Outgoing       `yaml:"outgoing"`
 	Log            Log            `yaml:"log"`
 	Organizations  []Organization `yaml:"organizations"`
@@ -88,6 +89,26 @@ type Passwords struct {
 // Factors are about second factors.
 type Factors struct {
 	IssuerName string `yaml:"issuer_name"` // shown in authenticator apps; left out: Name
+}
+
+// Users are what the operator decides about accounts.
+type Users struct {
+	PhonePrefixes []string    `yaml:"phone_prefixes"` // that a bare number at sign-in may stand for
+	Fields        []UserField `yaml:"fields"`
+}
+
+// UserField is a further field of every user. What it may say, tenancy.NewFields checks.
+type UserField struct {
+	Name       string `yaml:"name"`
+	Title      string `yaml:"title"`
+	Schema     Values `yaml:"schema"` // JSON Schema
+	Required   bool   `yaml:"required"`
+	Unique     bool   `yaml:"unique"`
+	Searchable bool   `yaml:"searchable"`
+	Exported   bool   `yaml:"exported"`
+	Claim      string `yaml:"claim"`
+	View       string `yaml:"view"`
+	Edit       string `yaml:"edit"`
 }
 
 // Outgoing limits requests to upstreams.

@@ -83,6 +83,8 @@ func (d *decoder) decode(node ast.Node, target reflect.Value, path string) {
 	switch pointer := target.Addr().Interface().(type) {
 	case *Settings:
 		d.settings(node, pointer, path)
+	case *Values:
+		d.values(node, pointer, path)
 	case *secret.Text:
 		d.secret(node, pointer, path)
 	case *Duration:

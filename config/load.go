@@ -88,20 +88,20 @@ func tooDeep(tokens token.Tokens) (Problem, bool) {
 
 // ProblemAt makes a problem of a value that only its user could judge.
 func (c *Config) ProblemAt(path, message string) Problem {
-	return problemAt(c.positions, path, message)
+	p := place(c.positions, path)
+	return Problem{Line: p.line, Column: p.column, Path: path, Message: message}
 }
 
-// problemAt places a problem of a key that is missing at what it is missing from.
-func problemAt(positions map[string]position, path, message string) Problem {
+// place is where a key stands or, if it is left out, the nearest one around it.
+func place(positions map[string]position, path string) position {
 	p, known := positions[path]
 	for parent := path; !known && parent != ""; p, known = positions[parent] {
-		cut := strings.LastIndexAny(parent, ".[")
-		parent = parent[:max(cut, 0)]
+		parent = parent[:max(strings.LastIndexAny(parent, ".["), 0)]
 	}
 	if p.line == 0 {
-		p = position{1, 1}
+		return position{1, 1}
 	}
-	return Problem{Line: p.line, Column: p.column, Path: path, Message: message}
+	return p
 }
 
 // syntaxProblem keeps position and kind of a syntax error and drops the source that the library would quote.

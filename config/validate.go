@@ -19,7 +19,12 @@ type validator struct {
 }
 
 func (v *validator) wrong(path, format string, args ...any) {
-	v.problems = v.problems.With(problemAt(v.positions, path, fmt.Sprintf(format, args...)))
+	v.problems = v.problems.With(v.at(path, fmt.Sprintf(format, args...)))
+}
+
+func (v *validator) at(path, message string) Problem {
+	p := place(v.positions, path)
+	return Problem{Line: p.line, Column: p.column, Path: path, Message: message}
 }
 
 func (v *validator) oneOf(path, value string, allowed ...string) {
@@ -49,6 +54,11 @@ func (v *validator) validate(c *Config) {
 	}
 	if _, given := v.positions["factors.issuer_name"]; given && (c.Factors.IssuerName == "" || strings.Contains(c.Factors.IssuerName, ":")) {
 		v.wrong("factors.issuer_name", "must be a text without colon")
+	}
+	for i, prefix := range c.Users.PhonePrefixes {
+		if !prefixForm.MatchString(prefix) {
+			v.wrong(fmt.Sprintf("users.phone_prefixes[%d]", i), "must be an international prefix such as +39, in quotes")
+		}
 	}
 	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	v.oneOf("log.format", c.Log.Format, "json", "text")
@@ -162,6 +172,7 @@ var (
 	idForm     = regexp.MustCompile(`^[A-Za-z0-9._~-]{1,128}$`)
 	uuidForm   = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 	scopeForm  = regexp.MustCompile(`^[!#-\[\]-~]+$`) // RFC 6749 section 3.3
+	prefixForm = regexp.MustCompile(`^\+[1-9][0-9]{0,6}$`)
 	schemeForm = regexp.MustCompile(`^[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+$`)
 )
 

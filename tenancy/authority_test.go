@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"gatehouse/internal/id"
@@ -74,9 +75,15 @@ func newTown(t *testing.T) *town {
 		{"staff of no organization", f.scope(t, nowhere)},
 		{"manager of the disabled one", f.scope(t, closed)},
 	}
+	w.save(t)
+	return w
+}
+
+// save makes the database as it is now the one that restore brings back.
+func (w *town) save(t *testing.T) {
+	t.Helper()
 	w.saved = filepath.Join(t.TempDir(), "saved.db")
 	w.raw(t, `VACUUM INTO $1`, w.saved)
-	return w
 }
 
 func (w *town) targets(t *testing.T) {
@@ -303,17 +310,17 @@ func TestAuthorityMatrix(t *testing.T) {
 			}
 		}
 	}
-	for _, o := range w.writes() {
+	for _, o := range append(w.writes(), w.accountWrites(t)...) {
 		check(o, 1)
 	}
-	for _, o := range w.reads() {
+	for _, o := range append(w.reads(), w.accountReads()...) {
 		check(o, 0)
 	}
 }
 
 func TestEverythingNeedsAScope(t *testing.T) {
 	w := newTown(t)
-	for _, o := range append(w.writes(), w.reads()...) {
+	for _, o := range slices.Concat(w.writes(), w.reads(), w.accountWrites(t), w.accountReads()) {
 		func() {
 			defer func() {
 				if recover() == nil {

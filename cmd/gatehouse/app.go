@@ -52,7 +52,11 @@ func openStores(ctx context.Context, c *config.Config, logger *slog.Logger) (*ap
 	if err != nil {
 		return nil, fmt.Errorf("configure passwords: %w", err)
 	}
-	a.db, err = sqldb.Open(ctx, sqldb.Options{URL: c.DatabaseURL(), Now: time.Now, Logger: logger})
+	settings, err := userSettings(c)
+	if err != nil {
+		return nil, err
+	}
+	a.db, err = sqldb.Open(ctx, sqldb.Options{URL: c.DatabaseURL(), Now: time.Now, Logger: logger, Fields: settings.Fields})
 	if err != nil {
 		return nil, databaseError(c, err)
 	}
@@ -60,7 +64,7 @@ func openStores(ctx context.Context, c *config.Config, logger *slog.Logger) (*ap
 		a.close()
 		return nil, databaseError(c, err)
 	}
-	a.directory = &tenancy.Directory{Store: a.db, Passwords: hasher, Keys: keys, Now: time.Now}
+	a.directory = &tenancy.Directory{Store: a.db, Passwords: hasher, Keys: keys, Now: time.Now, Settings: settings}
 	return a, nil
 }
 

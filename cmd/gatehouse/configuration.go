@@ -49,7 +49,11 @@ func (c configCheckCommand) Run(t terminal) error {
 	for _, note := range checked.Notes() {
 		fmt.Fprintln(t.out, "note:", config.Problems{note})
 	}
-	if err := config.Join(outside, inside); err != nil {
+	var fields config.Problems
+	if _, err := userSettings(checked); err != nil && !errors.As(err, &fields) {
+		return err
+	}
+	if err := config.Join(outside, append(inside, fields...)); err != nil {
 		return fmt.Errorf("%s has problems:\n%w", c.File, err)
 	}
 	_, err = fmt.Fprintf(t.out, "%s is valid.\n", c.File)

@@ -34,6 +34,16 @@ func TestConfigCheckReportsEverything(t *testing.T) {
 		"log: {levels: info}",
 		"listen: nowhere",
 		"clients: [{id: c, organization: nope, redirect_uris: [https://x.example/], public: true}]",
+		"users:",
+		"  phone_prefixes: [\"0039\"]",
+		"  fields:",
+		"    - name: Badge",
+		"      schema: {type: string, maxLength: 010}",
+		"    - name: desk",
+		"      claim: sub",
+		"      unqiue: true",
+		"      view: manager",
+		"      edit: user",
 	}, "\n")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -53,6 +63,13 @@ func TestConfigCheckReportsEverything(t *testing.T) {
 		`12:11: connectors[1].kind: there is no kind of connector "odic"`,
 		`13:7: log.levels: unknown key; did you mean "level"?`,
 		`14:9: listen: must be host:port`,
+		`17:20: users.phone_prefixes[0]: must be an international prefix`,
+		`19:13: users.fields[0].name: A name has lower-case letters`,
+		`20:41: users.fields[0].schema.maxLength: must be a number in plain decimal`,
+		`21:7: users.fields[1].schema: The type has to be string, integer, number or boolean.`,
+		`22:14: users.fields[1].claim: This is no free name of a claim.`,
+		`23:7: users.fields[1].unqiue: unknown key; did you mean "unique"?`,
+		`25:13: users.fields[1].edit: Whoever may change the field has to see it.`,
 	} {
 		if !strings.Contains(problems, want) {
 			t.Errorf("missing %q in\n%s", want, problems)
