@@ -59,7 +59,8 @@ func (h *Handler) known(ctx context.Context, configured connectors.Configured, i
 	if known.Linked, err = h.found(linked, err); err != nil || known.Linked != nil || known.Email.Address == "" {
 		return known, err
 	}
-	same, err := h.Directory.UserByEmail(ctx, linking(), known.Email.Address)
+	same, address, err := h.Directory.UserByEmail(ctx, linking(), known.Email.Address)
+	same.EmailVerified = address.Verified // of the address in question, which need not be the primary one
 	known.SameOne, err = h.found(same, err)
 	return known, err
 }

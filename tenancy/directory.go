@@ -64,6 +64,7 @@ const (
 	ChangeMembership   Permission = "users.change_organizationuser"
 	DeleteMembership   Permission = "users.delete_organizationuser"
 	ViewMembership     Permission = "users.view_organizationuser"
+	AddEmailAddress    Permission = "users.add_emailaddress"
 	ViewEmailAddress   Permission = "users.view_emailaddress"
 	ChangeEmailAddress Permission = "users.change_emailaddress"
 	DeleteEmailAddress Permission = "users.delete_emailaddress"

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// ErrBadLink: the token of a link in a letter is none of ours, was made for something else, is too old, or what it was for has
-// changed or happened meanwhile. Nobody learns which.
+// ErrBadLink says that the token of a link in a letter is none of ours, was made for something else, is too old, or what it was for
+// has changed or happened meanwhile. Nobody learns which.
 var ErrBadLink = errors.New("this link is not good, or not any more")
 
 const maxLink = 2048 // characters
