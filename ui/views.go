@@ -181,7 +181,7 @@ type ConfirmEmail struct {
 	Token  string
 }
 
-func (ConfirmEmail) page() (string, string) { return "confirm_email", "Confirm your e-mail address" }
+func (ConfirmEmail) page() (string, string) { return "confirm_email", "Confirm your address" }
 
 // Notice says that something is done, and what comes next.
 type Notice struct {
