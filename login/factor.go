@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"gatehouse/mfa"
+	"gatehouse/store"
 	"gatehouse/tenancy"
 	"gatehouse/ui"
 )
@@ -43,6 +44,9 @@ func (h *Handler) enrol(w http.ResponseWriter, r *http.Request) error {
 	_, err = h.Factors.Confirm(r.Context(), v.facts.user(), *offered, "Authenticator", r.PostFormValue("code"))
 	if errors.Is(err, mfa.ErrWrongCode) {
 		return h.showEnrol(w, r, v, d, http.StatusUnauthorized, wrongCode())
+	}
+	if errors.Is(err, store.ErrConflict) { // the form was sent twice
+		return errWrongStep
 	}
 	if err != nil {
 		return h.factorError(err)

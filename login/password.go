@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"gatehouse/internal/password"
@@ -62,28 +63,36 @@ func (h *Handler) firstFactorDone(w http.ResponseWriter, r *http.Request, v *vis
 	return nil
 }
 
-// countAttempt refuses guessing before the expensive hash. An unknown name counts like a known one.
+// countAttempt refuses guessing before the expensive hash. An unknown name counts like a known one, and all names of an account are
+// one. The order matters: what is refused for its address does not count for the account, or a single stranger could lock its owner out.
 func (h *Handler) countAttempt(r *http.Request, identifier string) error {
-	address, account := h.Address(r), account(identifier)
-	limits := map[string]int{
-		"password:" + account + " " + address: attemptsPerPair,
-		"password:" + account:                 attemptsPerAccount,
-		"password from " + address:            attemptsFromAddress,
+	account, err := h.Directory.AccountName(r.Context(), tenancy.System("sign-in"), identifier)
+	if err != nil {
+		return err
 	}
-	for name, limit := range limits {
-		if err := h.count(r.Context(), name, limit, passwordWindow); err != nil {
+	address := network(h.Address(r))
+	for _, limit := range []struct {
+		name string
+		most int
+	}{
+		{"password from " + address, attemptsFromAddress},
+		{"password:" + account + " " + address, attemptsPerPair},
+		{"password:" + account, attemptsPerAccount},
+	} {
+		if err := h.count(r.Context(), limit.name, limit.most, passwordWindow); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// account is the name under which attempts at an identifier are counted.
-func account(identifier string) string {
-	if normal, err := tenancy.Normalise(identifier); err == nil {
-		return normal
+// network is what one customer has: an IPv4 address, or 64 bits of an IPv6 one.
+func network(address string) string {
+	parsed, err := netip.ParseAddr(address)
+	if err != nil || parsed.Is4() {
+		return address
 	}
-	return identifier
+	return netip.PrefixFrom(parsed.WithZone(""), 64).Masked().String()
 }
 
 // count is one more event under a name; beyond limit it is a 429. Names are hashed: they hold what people typed.

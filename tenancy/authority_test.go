@@ -241,6 +241,10 @@ func (w *town) reads() []operation {
 			_, _, err := d.UserByEmail(ctx, scope, "nobody@example.org")
 			return err
 		}},
+		{"name of an account", "++FF" + "FFF" + "FFF", func(ctx context.Context, d *tenancy.Directory, scope tenancy.Scope) error {
+			_, err := d.AccountName(ctx, scope, "nobody@example.org")
+			return err
+		}},
 		{"user by identity", "NNFF" + "FFF" + "FFF", func(ctx context.Context, d *tenancy.Directory, scope tenancy.Scope) error {
 			_, err := d.UserByIdentity(ctx, scope, "c", "s")
 			return err

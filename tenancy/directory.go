@@ -23,7 +23,7 @@ type Directory struct {
 	Passwords *password.Hasher
 	Keys      *seal.Keys // seal letters and the links in them
 	Now       func() time.Time
-	Settings  Settings
+	Settings  Settings // may be left out
 	Sessions  Sessions // nil: nobody is signed in here, as at the command line
 }
 
@@ -93,6 +93,15 @@ func (d *Directory) write(ctx context.Context, event audit.Event, work func(tx S
 			return err
 		}
 		return tx.Record(ctx, event)
+	})
+}
+
+// Atomically runs several operations in one transaction: all of them happen, or none. work must use only the Directory it is given.
+func (d *Directory) Atomically(ctx context.Context, work func(d *Directory) error) error {
+	return d.Store.InTx(ctx, func(tx Store) error {
+		within := *d
+		within.Store = tx
+		return work(&within)
 	})
 }
 

@@ -5,11 +5,10 @@ import (
 	"time"
 )
 
-// Settings are what an operator decides about users. The zero value is usable.
+// Settings are what an operator decides about users. The zero value is what an installation without any such decision has.
 type Settings struct {
-	Fields        Fields   // further fields of users
-	PhonePrefixes []string // international prefixes ("+39") that a bare phone number at sign-in may stand for
-
+	Fields                  Fields         // further fields of users
+	PhonePrefixes           []string       // international prefixes ("+39") that a bare phone number at sign-in may stand for
 	PasswordExpiryDays      int            // how long the password of a user who is not staff is good; 0: for ever
 	StaffPasswordExpiryDays int            // the same for staff; 0: for ever, whatever holds for others
 	TokenLifetime           time.Duration  // of API tokens that a sign-in gives; 0: 30 days

@@ -7,6 +7,25 @@ import (
 	"gatehouse/store"
 )
 
+// AccountName is what attempts at signing in are counted under: the account's id, whichever of its names was given, or the
+// normalised name of no account.
+func (d *Directory) AccountName(ctx context.Context, scope Scope, identifier string) (string, error) {
+	if !scope.Everywhere() {
+		return "", ErrForbidden
+	}
+	user, err := d.byIdentifier(ctx, identifier)
+	switch {
+	case err == nil:
+		return string(user.ID), nil
+	case !errors.Is(err, store.ErrNotFound):
+		return "", err
+	}
+	if normal, err := Normalise(identifier); err == nil {
+		return normal, nil
+	}
+	return identifier, nil
+}
+
 // byIdentifier finds the user whom somebody means who types a username, an e-mail address or a phone number. What is an identifier as
 // it stands goes before what may be read as a phone number.
 func (d *Directory) byIdentifier(ctx context.Context, identifier string) (User, error) {

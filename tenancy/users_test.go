@@ -239,6 +239,18 @@ func TestUserByEmail(t *testing.T) {
 	}
 }
 
+func TestAccountName(t *testing.T) {
+	f := newFixture(t)
+	ada := f.user(t, tenancy.NewUser{Username: "ada", Email: "Ada@Example.org"})
+	for identifier, want := range map[string]string{
+		"ADA": string(ada), "ada@example.ORG": string(ada), "Nobody@Example.org": "nobody@example.org", "\x00": "\x00", "": "",
+	} {
+		if name := must(f.AccountName(t.Context(), system(), identifier))(t); name != want {
+			t.Errorf("%q counts as %q, want %q", identifier, name, want)
+		}
+	}
+}
+
 // raw runs a statement past every rule.
 func (f *fixture) raw(t *testing.T, text string, args ...any) {
 	t.Helper()

@@ -91,12 +91,24 @@ func TestHostileText(t *testing.T) {
 			}
 		}
 	}
-	page := render(t, ui.Error{Title: "x", LinkURL: "javascript:alert(1)", LinkText: "x"}).Body.String()
-	if strings.Contains(page, `"javascript:`) {
-		t.Error("a script address became a link")
+	for _, bad := range []string{"javascript:alert(1)", "java.script:x", " javascript:x.y:z", "JavaScript:a.b", "data:text/html,a.b", "javascript:..:"} {
+		page := render(t, ui.Error{Title: "x", LinkURL: bad, LinkText: "x"}).Body.String()
+		if strings.Contains(strings.ToLower(page), "javascript:") || strings.Contains(page, "data:text") {
+			t.Errorf("%s became a link", bad)
+		}
 	}
 	if link := (ui.FactorEnrol{URI: "javascript:alert(1)"}).AppLink(); link != "" {
 		t.Errorf("a script address became a link: %s", link)
+	}
+}
+
+// TestWayBackToAnApp: the redirect URI of an app (RFC 8252 section 7.1) is a link like any other.
+func TestWayBackToAnApp(t *testing.T) {
+	for _, address := range []string{"com.example.app:/cb?error=access_denied", "https://client.example/cb?error=access_denied"} {
+		page := render(t, ui.Error{Title: "x", LinkURL: address, LinkText: "x"}).Body.String()
+		if !strings.Contains(page, `href="`+address+`"`) {
+			t.Errorf("no link to %s: %s", address, page)
+		}
 	}
 }
 

@@ -204,3 +204,16 @@ type Error struct {
 }
 
 func (e Error) page() (string, string) { return "error", e.Title }
+
+// Link is LinkURL as html/template lets it through: web addresses, and those of apps, whose schemes have a dot (RFC 8252 section 7.1)
+// as none has that browsers run.
+func (e Error) Link() any {
+	scheme, _, found := strings.Cut(e.LinkURL, ":")
+	dotted := strings.Contains(scheme, ".") && !strings.ContainsFunc(scheme, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '.' && r != '-' && r != '+'
+	})
+	if found && dotted {
+		return template.URL(e.LinkURL) //nolint:gosec // the scheme is checked above
+	}
+	return e.LinkURL
+}

@@ -40,7 +40,7 @@ func names(users []tenancy.User) []string {
 	return found
 }
 
-func (w *world) add(t *testing.T, username string, change func(*tenancy.User)) tenancy.User {
+func (w *world) addUser(t *testing.T, username string, change func(*tenancy.User)) tenancy.User {
 	t.Helper()
 	u := newUser(username, "")
 	change(&u)
@@ -54,7 +54,7 @@ func testExpiringUsers(t *testing.T, w *world) {
 		last   tenancy.Date
 		active bool
 	}{{"late", "2026-03-03", true}, {"first", "2026-03-01", true}, {"second", "2026-03-01", true}, {"off", "2026-03-01", false}, {"third", "2026-03-02", true}} {
-		w.add(t, u.name, func(user *tenancy.User) { user.Expires, user.Active = u.last, u.active })
+		w.addUser(t, u.name, func(user *tenancy.User) { user.Expires, user.Active = u.last, u.active })
 	}
 	list := func(from, until tenancy.Date, after tenancy.User, limit int) []tenancy.User {
 		t.Helper()
@@ -99,7 +99,7 @@ func testAgingPasswords(t *testing.T, w *world) {
 		{"c", noon.Add(time.Hour), true, false, "x"},
 		{"staff", noon, true, true, "x"},
 	} {
-		w.add(t, u.name, func(user *tenancy.User) {
+		w.addUser(t, u.name, func(user *tenancy.User) {
 			user.PasswordUpdated, user.Active, user.Staff, user.PasswordHash = u.since, u.active, u.staff, u.hash
 		})
 	}
@@ -122,7 +122,7 @@ func testAgingPasswords(t *testing.T, w *world) {
 }
 
 func testDeactivateExpired(t *testing.T, w *world) {
-	u := w.add(t, "guest", func(user *tenancy.User) { user.Expires = "2026-03-01" })
+	u := w.addUser(t, "guest", func(user *tenancy.User) { user.Expires = "2026-03-01" })
 	later := noon.Add(time.Hour)
 	want(t, w.DeactivateExpired(t.Context(), u.ID, "2026-03-01", later), store.ErrStale) // the last day is not over
 	want(t, w.DeactivateExpired(t.Context(), w.ada.ID, "9999-12-31", later), store.ErrStale)
