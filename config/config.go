@@ -32,8 +32,8 @@ type Config struct {
 	EncryptionKeys []secret.Text  `yaml:"encryption_keys"` // newest first; empty: a key file in DataDir
 	Tokens         Tokens         `yaml:"tokens"`
 	Passwords      Passwords      `yaml:"passwords"`
-	Factors        Factors        `yaml:"factors"`
 	Users          Users          `yaml:"users"`
+	Factors        Factors        `yaml:"factors"`
 	Outgoing       Outgoing       `yaml:"outgoing"`
 	Log            Log            `yaml:"log"`
 	Organizations  []Organization `yaml:"organizations"`
@@ -86,15 +86,23 @@ type Passwords struct {
 	Queue      int    `yaml:"queue"`
 }
 
+// Users are what the operator decides about accounts. 0 days: no such rule.
+type Users struct {
+	PasswordExpiryDays      int      `yaml:"password_expiry_days"`
+	StaffPasswordExpiryDays int      `yaml:"staff_password_expiry_days"` // 0 for staff whatever holds for others
+	ExpirationWarningDays   int      `yaml:"expiration_warning_days"`    // before an account or a password expires
+	TokenLifetime           Duration `yaml:"token_lifetime"`             // of API tokens that a sign-in gives
+	MaxTokenLifetime        Duration `yaml:"max_token_lifetime"`         // of other API tokens; 0: none
+	ResetLifetime           Duration `yaml:"reset_lifetime"`             // of links to choose a new password
+	TimeZone                string   `yaml:"time_zone"`                  // IANA name; where days begin and end
+
+	PhonePrefixes []string    `yaml:"phone_prefixes"` // that a bare number at sign-in may stand for
+	Fields        []UserField `yaml:"fields"`
+}
+
 // Factors are about second factors.
 type Factors struct {
 	IssuerName string `yaml:"issuer_name"` // shown in authenticator apps; left out: Name
-}
-
-// Users are what the operator decides about accounts.
-type Users struct {
-	PhonePrefixes []string    `yaml:"phone_prefixes"` // that a bare number at sign-in may stand for
-	Fields        []UserField `yaml:"fields"`
 }
 
 // UserField is a further field of every user. What it may say, tenancy.NewFields checks.
@@ -170,6 +178,7 @@ func Default() *Config {
 			RefreshIdle: Duration(14 * 24 * time.Hour), RefreshAbsolute: Duration(90 * 24 * time.Hour), RefreshGrace: Duration(30 * time.Second),
 		},
 		Passwords: Passwords{MemoryKiB: 19456, Passes: 2, Threads: 1, Queue: 64},
+		Users:     Users{ExpirationWarningDays: 7, TokenLifetime: Duration(30 * 24 * time.Hour), ResetLifetime: Duration(time.Hour), TimeZone: "UTC"},
 		Factors:   Factors{IssuerName: "Gatehouse"},
 		Outgoing:  Outgoing{Timeout: Duration(10 * time.Second)},
 		Log:       Log{Level: "info", Format: "text"},

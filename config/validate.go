@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"gatehouse/internal/password"
 )
@@ -55,11 +56,7 @@ func (v *validator) validate(c *Config) {
 	if _, given := v.positions["factors.issuer_name"]; given && (c.Factors.IssuerName == "" || strings.Contains(c.Factors.IssuerName, ":")) {
 		v.wrong("factors.issuer_name", "must be a text without colon")
 	}
-	for i, prefix := range c.Users.PhonePrefixes {
-		if !prefixForm.MatchString(prefix) {
-			v.wrong(fmt.Sprintf("users.phone_prefixes[%d]", i), "must be an international prefix such as +39, in quotes")
-		}
-	}
+	v.users(c.Users)
 	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	v.oneOf("log.format", c.Log.Format, "json", "text")
 	v.organizations(c.Organizations)
@@ -68,6 +65,31 @@ func (v *validator) validate(c *Config) {
 }
 
 const maxName = 100
+
+const maxDays = 36500
+
+func (v *validator) users(u Users) {
+	for _, limit := range []struct {
+		key  string
+		days int
+	}{
+		{"password_expiry_days", u.PasswordExpiryDays},
+		{"staff_password_expiry_days", u.StaffPasswordExpiryDays},
+		{"expiration_warning_days", u.ExpirationWarningDays},
+	} {
+		if limit.days < 0 || limit.days > maxDays {
+			v.wrong("users."+limit.key, "must be a number of days from 0 to %d", maxDays)
+		}
+	}
+	for i, prefix := range u.PhonePrefixes {
+		if !prefixForm.MatchString(prefix) {
+			v.wrong(fmt.Sprintf("users.phone_prefixes[%d]", i), "must be an international prefix such as +39, in quotes")
+		}
+	}
+	if _, err := time.LoadLocation(u.TimeZone); err != nil || u.TimeZone == "" || u.TimeZone == "Local" {
+		v.wrong("users.time_zone", "must be the name of a time zone such as Europe/Rome")
+	}
+}
 
 func (v *validator) network(c *Config) {
 	_, port, err := net.SplitHostPort(c.Listen)

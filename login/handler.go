@@ -23,6 +23,7 @@ const (
 	CallbackPath = "/signin/callback/" // followed by the connector's id; registered at the upstream
 	SetupPath    = "/setup"
 	ResetPath    = "/reset-password"
+	ConfirmPath  = "/confirm-email"
 )
 
 // Paths of the forms of a flow.
@@ -84,6 +85,9 @@ func (h *Handler) Mount(r chi.Router) {
 	post(ResetPath+"/choose", h.resetChoose)
 	get(ResetPath+"/choose", h.reset)
 	get(ResetPath+"/done", h.resetDone)
+	get(ConfirmPath, h.confirm)
+	post(ConfirmPath, h.confirmPost)
+	get(ConfirmPath+"/done", h.confirmDone)
 	get(SetupPath, h.setup)
 	post(SetupPath, h.setupPost)
 }

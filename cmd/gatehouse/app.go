@@ -139,6 +139,7 @@ func (a *app) assembleHTTP(opened connectors.Set) error {
 		Address: func(r *http.Request) string { return web.ClientAddress(r, a.config.TrustedProxies) },
 		Wrap:    wrap(pages),
 	}
+	a.directory.Sessions = login.SignOut{Sessions: a.login.Sessions, Provider: a.provider}
 	a.handler = a.routes(pages)
 	return nil
 }
@@ -200,9 +201,13 @@ func (a *app) sweepOnce(ctx context.Context) error {
 			return err
 		}
 	}
-	return inBatches(ctx, func(ctx context.Context, limit int) (int, error) {
+	err := inBatches(ctx, func(ctx context.Context, limit int) (int, error) {
 		return a.db.DeleteExpiredGrants(ctx, time.Now(), limit)
 	})
+	if err != nil {
+		return err
+	}
+	return inBatches(ctx, a.directory.SweepExpired)
 }
 
 // inBatches goes on while batches come back full, leaving room for others in between.

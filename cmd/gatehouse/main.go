@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // the container has no file of time zones
 
 	"github.com/alecthomas/kong"
 )
