@@ -32,6 +32,9 @@ type Config struct {
 	Passwords      Passwords      `yaml:"passwords"`
 	Factors        Factors        `yaml:"factors"`
 	Outgoing       Outgoing       `yaml:"outgoing"`
+	Mail           Mail           `yaml:"mail"`
+	Users          Users          `yaml:"users"`
+	Jobs           Jobs           `yaml:"jobs"`
 	Log            Log            `yaml:"log"`
 	Organizations  []Organization `yaml:"organizations"`
 	Clients        []Client       `yaml:"clients"`
@@ -149,6 +152,9 @@ func Default() *Config {
 		Passwords: Passwords{MemoryKiB: 19456, Passes: 2, Threads: 1, Queue: 64},
 		Factors:   Factors{IssuerName: "Gatehouse"},
 		Outgoing:  Outgoing{Timeout: Duration(10 * time.Second)},
+		Mail:      Mail{TLS: MailStartTLS, Timeout: Duration(30 * time.Second), Keep: Duration(14 * 24 * time.Hour)},
+		Users:     Users{TimeZone: "UTC"},
+		Jobs:      defaultJobs(),
 		Log:       Log{Level: "info", Format: "text"},
 	}
 }

@@ -56,6 +56,8 @@ func (v *validator) validate(c *Config) {
 	if c.Factors.IssuerName == "" || strings.Contains(c.Factors.IssuerName, ":") {
 		v.wrong("factors.issuer_name", "must be a text without colon")
 	}
+	v.mail(c.Mail)
+	v.users(c.Users)
 	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	v.oneOf("log.format", c.Log.Format, "json", "text")
 	v.organizations(c.Organizations)
