@@ -30,10 +30,10 @@ type Config struct {
 	EncryptionKeys []secret.Text  `yaml:"encryption_keys"` // newest first; empty: a key file in DataDir
 	Tokens         Tokens         `yaml:"tokens"`
 	Passwords      Passwords      `yaml:"passwords"`
+	Users          Users          `yaml:"users"`
 	Factors        Factors        `yaml:"factors"`
 	Outgoing       Outgoing       `yaml:"outgoing"`
 	Mail           Mail           `yaml:"mail"`
-	Users          Users          `yaml:"users"`
 	Jobs           Jobs           `yaml:"jobs"`
 	Log            Log            `yaml:"log"`
 	Organizations  []Organization `yaml:"organizations"`
@@ -84,6 +84,17 @@ type Passwords struct {
 	Threads    uint8  `yaml:"threads"`
 	Concurrent int    `yaml:"concurrent"`
 	Queue      int    `yaml:"queue"`
+}
+
+// Users are rules about accounts. 0 days: no such rule.
+type Users struct {
+	PasswordExpiryDays      int      `yaml:"password_expiry_days"`
+	StaffPasswordExpiryDays int      `yaml:"staff_password_expiry_days"` // 0 for staff whatever holds for others
+	ExpirationWarningDays   int      `yaml:"expiration_warning_days"`    // before an account or a password expires
+	TokenLifetime           Duration `yaml:"token_lifetime"`             // of API tokens that a sign-in gives
+	MaxTokenLifetime        Duration `yaml:"max_token_lifetime"`         // of other API tokens; 0: none
+	ResetLifetime           Duration `yaml:"reset_lifetime"`             // of links to choose a new password
+	TimeZone                string   `yaml:"time_zone"`                  // IANA name; where days begin and end, and daily jobs are due
 }
 
 // Factors are about second factors.
@@ -150,10 +161,10 @@ func Default() *Config {
 			RefreshIdle: Duration(14 * 24 * time.Hour), RefreshAbsolute: Duration(90 * 24 * time.Hour), RefreshGrace: Duration(30 * time.Second),
 		},
 		Passwords: Passwords{MemoryKiB: 19456, Passes: 2, Threads: 1, Queue: 64},
+		Users:     Users{ExpirationWarningDays: 7, TokenLifetime: Duration(30 * 24 * time.Hour), ResetLifetime: Duration(time.Hour), TimeZone: "UTC"},
 		Factors:   Factors{IssuerName: "Gatehouse"},
 		Outgoing:  Outgoing{Timeout: Duration(10 * time.Second)},
 		Mail:      Mail{TLS: MailStartTLS, Timeout: Duration(30 * time.Second), Keep: Duration(14 * 24 * time.Hour)},
-		Users:     Users{TimeZone: "UTC"},
 		Jobs:      defaultJobs(),
 		Log:       Log{Level: "info", Format: "text"},
 	}

@@ -30,11 +30,6 @@ type Mail struct {
 	Keep      Duration    `yaml:"keep"`      // how long a letter that was sent or given up stays in the list
 }
 
-// Users are rules of all accounts.
-type Users struct {
-	TimeZone string `yaml:"time_zone"` // IANA name, in which days end and daily jobs are due
-}
-
 // Jobs are the schedules of what is done again and again.
 type Jobs struct {
 	Sweep                  jobs.Schedule `yaml:"sweep"`
@@ -87,11 +82,5 @@ func (v *validator) mailAddress(path, text string) {
 	}
 	if _, err := mail.ParseAddress(text); err != nil {
 		v.wrong(path, "must be an address such as no-reply@example.com or Example <no-reply@example.com>")
-	}
-}
-
-func (v *validator) users(u Users) {
-	if _, err := time.LoadLocation(u.TimeZone); err != nil || u.TimeZone == "" || u.TimeZone == "Local" {
-		v.wrong("users.time_zone", "must be the name of a time zone such as Europe/Rome, or UTC")
 	}
 }

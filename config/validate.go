@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // validator says what is wrong with values that have the right form.
@@ -63,6 +64,26 @@ func (v *validator) validate(c *Config) {
 	v.organizations(c.Organizations)
 	v.clients(c.Clients)
 	v.connectors(c.Connectors)
+}
+
+const maxDays = 36500
+
+func (v *validator) users(u Users) {
+	for _, limit := range []struct {
+		key  string
+		days int
+	}{
+		{"password_expiry_days", u.PasswordExpiryDays},
+		{"staff_password_expiry_days", u.StaffPasswordExpiryDays},
+		{"expiration_warning_days", u.ExpirationWarningDays},
+	} {
+		if limit.days < 0 || limit.days > maxDays {
+			v.wrong("users."+limit.key, "must be a number of days from 0 to %d", maxDays)
+		}
+	}
+	if _, err := time.LoadLocation(u.TimeZone); err != nil || u.TimeZone == "" || u.TimeZone == "Local" {
+		v.wrong("users.time_zone", "must be the name of a time zone such as Europe/Rome")
+	}
 }
 
 func (v *validator) network(c *Config) {

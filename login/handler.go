@@ -23,6 +23,7 @@ const (
 	CallbackPath = "/signin/callback/" // followed by the connector's id; registered at the upstream
 	SetupPath    = "/setup"
 	ResetPath    = "/reset-password"
+	ConfirmPath  = "/confirm-email"
 )
 
 // Handler serves the browser's way in. All fields are required.
@@ -65,6 +66,9 @@ func (h *Handler) Mount(r chi.Router) {
 	get(ResetPath+"/sent", h.resetSent)
 	post(ResetPath+"/choose", h.resetChoose)
 	get(ResetPath+"/done", h.resetDone)
+	get(ConfirmPath, h.confirm)
+	post(ConfirmPath, h.confirmPost)
+	get(ConfirmPath+"/done", h.confirmDone)
 	get(SetupPath, h.setup)
 	post(SetupPath, h.setupPost)
 }

@@ -55,7 +55,7 @@ func (h *Handler) resetPost(w http.ResponseWriter, r *http.Request) error {
 func (h *Handler) resetSent(w http.ResponseWriter, _ *http.Request) error {
 	return h.Pages.Render(w, http.StatusOK, ui.Notice{
 		Title:   "Look into your mail",
-		Text:    "If there is an account of that name with a confirmed e-mail address, a link to choose a new password is on its way there. It works once, within the hour.",
+		Text:    "If there is an account of that name with a confirmed e-mail address, a link to choose a new password is on its way there. It works once, and not for long.",
 		LinkURL: SignInPath, LinkText: "Back to the sign-in",
 	})
 }

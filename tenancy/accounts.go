@@ -109,7 +109,7 @@ func (d *Directory) changed(ctx context.Context, tx Store, scope Scope, before U
 	}
 	found := problems{}
 	found.profile(before, &after)
-	found.account(before, after, DateOf(d.now()))
+	found.account(before, after, d.today())
 	after.Custom = d.Settings.Fields.merge(found, before, change.Custom, level)
 	if level == LevelUser && after.Username != before.Username {
 		if err := ownName(ctx, tx, found, after); err != nil {

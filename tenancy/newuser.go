@@ -210,7 +210,7 @@ func (d *Directory) newUser(ctx context.Context, n NewUser, writer Level) (User,
 	}
 	found := problems{}
 	found.profile(User{}, &user)
-	found.account(User{}, user, DateOf(d.now()))
+	found.account(User{}, user, d.today())
 	user.Custom = d.Settings.Fields.merge(found, User{}, n.Custom, writer)
 	if n.Password != "" {
 		found.password(n.Password, n.Username, n.Email, n.FirstName, n.LastName)

@@ -139,15 +139,11 @@ type Outbox interface {
 	Enqueue(ctx context.Context, message notify.Message) error
 }
 
-// Passwords are what else a change of one has to look at.
+// Passwords are more about them than Users has.
 type Passwords interface {
 	// Rehash replaces the hash by another of the same password, if the stored one is still old; else store.ErrStale. PasswordUpdated
 	// stays.
 	Rehash(ctx context.Context, user id.User, old, hash string) error
-	// VerifiedAddresses lists a user's verified addresses, the primary one first, then the oldest first.
-	VerifiedAddresses(ctx context.Context, user id.User) ([]string, error)
-	// HasIdentity reports whether any upstream identity is linked to a user.
-	HasIdentity(ctx context.Context, user id.User) (bool, error)
 }
 
 // Expiries find accounts and passwords whose time is over, in batches.

@@ -50,6 +50,7 @@ func views(text string) map[string]ui.View {
 		"new-password":     ui.NewPassword{Action: "/a", Flow: text, Account: text, ClientName: text, FieldErrors: map[string][]string{"old_password": {text}, "new_password": {text, text}, "again": {text}}},
 		"reset-request":    ui.ResetRequest{Action: "/a"},
 		"reset-password":   ui.ResetPassword{Action: "/a", Token: text, Account: text, FieldErrors: map[string][]string{"new_password": {text}}},
+		"confirm-email":    ui.ConfirmEmail{Action: "/a", Token: text},
 		"notice":           ui.Notice{Title: text, Text: text, LinkURL: "/signin", LinkText: text},
 		"signed-out":       ui.SignedOut{SignInURL: "/signin"},
 		"setup":            ui.Setup{Action: "/a", Token: text, Username: text, Email: text, FieldErrors: map[string][]string{"username": {text}, "password": {text, text}}},

@@ -175,6 +175,14 @@ type ResetPassword struct {
 
 func (ResetPassword) page() (string, string) { return "reset_password", "Choose a new password" }
 
+// ConfirmEmail asks to confirm an address; posts "token".
+type ConfirmEmail struct {
+	Action string
+	Token  string
+}
+
+func (ConfirmEmail) page() (string, string) { return "confirm_email", "Confirm your address" }
+
 // Notice says that something is done, and what comes next.
 type Notice struct {
 	Title    string

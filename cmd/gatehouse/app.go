@@ -64,8 +64,24 @@ func openStores(ctx context.Context, c *config.Config, logger *slog.Logger) (*ap
 		a.close()
 		return nil, err
 	}
-	a.directory = &tenancy.Directory{Store: a.db, Passwords: hasher, Keys: keys, Now: time.Now}
+	settings, err := userSettings(c.Users)
+	if err != nil {
+		a.close()
+		return nil, err
+	}
+	a.directory = &tenancy.Directory{Store: a.db, Passwords: hasher, Keys: keys, Now: time.Now, Settings: settings}
 	return a, nil
+}
+
+func userSettings(u config.Users) (tenancy.Settings, error) {
+	location, err := time.LoadLocation(u.TimeZone)
+	if err != nil {
+		return tenancy.Settings{}, fmt.Errorf("time zone: %w", err)
+	}
+	return tenancy.Settings{
+		PasswordExpiryDays: u.PasswordExpiryDays, StaffPasswordExpiryDays: u.StaffPasswordExpiryDays, Location: location,
+		TokenLifetime: time.Duration(u.TokenLifetime), MaxTokenLifetime: time.Duration(u.MaxTokenLifetime), ResetLifetime: time.Duration(u.ResetLifetime),
+	}, nil
 }
 
 // openApp assembles everything that serve needs.
@@ -142,6 +158,7 @@ func (a *app) assembleHTTP(opened connectors.Set) error {
 		Address: func(r *http.Request) string { return web.ClientAddress(r, a.config.TrustedProxies) },
 		Wrap:    wrap(pages),
 	}
+	a.directory.Sessions = login.SignOut{Sessions: a.login.Sessions, Provider: a.provider}
 	a.handler = a.routes(pages)
 	return nil
 }

@@ -17,6 +17,7 @@ import (
 
 	"gatehouse/config"
 	"gatehouse/jobs"
+	"gatehouse/tenancy"
 )
 
 // jobs are all periodic jobs; config.Jobs has a schedule for each.
@@ -24,6 +25,9 @@ func (a *app) jobs() []jobs.Job {
 	schedules := a.config.Jobs
 	return []jobs.Job{
 		{Name: "sweep", Schedule: schedules.Sweep, Run: a.sweep},
+		{Name: "deactivate-expired", Schedule: schedules.DeactivateExpired, Run: a.deactivateExpired},
+		{Name: "remind-expiring", Schedule: schedules.RemindExpiring, Run: a.reminder(a.directory.RemindExpiring)},
+		{Name: "remind-password-expiring", Schedule: schedules.RemindPasswordExpiring, Run: a.reminder(a.directory.RemindPasswordExpiring)},
 		{Name: "delete-sent-mail", Schedule: schedules.DeleteSentMail, Run: a.deleteSentMail},
 	}
 }
@@ -44,7 +48,27 @@ func (a *app) sweep(ctx context.Context) (string, error) {
 	grants, err := inBatches(ctx, func(ctx context.Context, limit int) (int, error) {
 		return a.db.DeleteExpiredGrants(ctx, time.Now(), limit)
 	})
-	return fmt.Sprintf("deleted %d sessions and codes, %d grants", ephemeral, grants), err
+	if err != nil {
+		return "", err
+	}
+	tokens, err := inBatches(ctx, a.directory.SweepExpired)
+	return fmt.Sprintf("deleted %d sessions and codes, %d grants, %d API tokens and invitations", ephemeral, grants, tokens), err
+}
+
+// jobScope is the authority of jobs.
+func jobScope() tenancy.Scope { return tenancy.System("periodic job") }
+
+func (a *app) deactivateExpired(ctx context.Context) (string, error) {
+	deactivated, err := a.directory.DeactivateExpired(ctx, jobScope())
+	return fmt.Sprintf("deactivated %d accounts", deactivated), err
+}
+
+// reminder runs one of the directory's reminders for the configured number of days.
+func (a *app) reminder(remind func(ctx context.Context, scope tenancy.Scope, days int) (int, error)) func(context.Context) (string, error) {
+	return func(ctx context.Context) (string, error) {
+		reminded, err := remind(ctx, jobScope(), a.config.Users.ExpirationWarningDays)
+		return fmt.Sprintf("reminded %d people", reminded), err
+	}
 }
 
 func (a *app) deleteSentMail(ctx context.Context) (string, error) {
@@ -156,7 +180,12 @@ type jobsRunCommand struct {
 
 // Run runs one job and prints what it did. A job that fails makes the command fail.
 func (c jobsRunCommand) Run(ctx context.Context, t terminal) error {
-	a, err := c.open(ctx, t)
+	loaded, err := c.load()
+	if err != nil {
+		return err
+	}
+	// All of the program, as serve has it: jobs also end sessions.
+	a, err := openApp(ctx, loaded, newLogger(loaded.Log, t.err))
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"gatehouse/config"
 	"gatehouse/jobs"
 	"gatehouse/notify"
+	"gatehouse/tenancy"
 )
 
 // configured writes a configuration for a fresh directory and returns its path.
@@ -58,7 +59,6 @@ func TestEveryJobHasItsSchedule(t *testing.T) {
 			t.Errorf("%s is off by default", job.Name)
 		}
 	}
-	keys = slices.DeleteFunc(keys, func(key string) bool { return strings.HasPrefix(key, "remind-") || key == "deactivate-expired" }) // to come
 	slices.Sort(keys)
 	slices.Sort(names)
 	if !slices.Equal(keys, names) {
@@ -84,6 +84,46 @@ func TestJobsCommands(t *testing.T) {
 	}
 	if code, _, problems := runCommand(t, "jobs", "run", "swep", "-c", path); code != 1 || !strings.Contains(problems, "sweep") {
 		t.Errorf("a misspelt name: %d, %s", code, problems)
+	}
+}
+
+// TestJobsOnUsers: the jobs do what they are named after, with the configured days and time zone.
+func TestJobsOnUsers(t *testing.T) {
+	path := configured(t, "users: {expiration_warning_days: 3, time_zone: Pacific/Kiritimati}\n")
+	create := func(a *app, name string, days int) {
+		_, err := a.directory.CreateUser(t.Context(), tenancy.System("test"), tenancy.NewUser{
+			Username: name, Email: name + "@x.example", EmailVerified: true, Password: "correct horse battery staple",
+			Expires: tenancy.DateOf(time.Now().In(a.config.Location()).AddDate(0, 0, days)),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	a := opened(t, path)
+	for name, days := range map[string]int{"last-day": 0, "soon": 3, "later": 4} {
+		create(a, name, days)
+	}
+	// What is today where the clocks are last is over where they are first.
+	a.config.Users.TimeZone = "Pacific/Niue"
+	a.directory.Settings.Location = a.config.Location()
+	create(a, "gone", 0)
+	for name, want := range map[string]string{
+		"deactivate-expired": "deactivated 1 accounts", "remind-expiring": "reminded 1 people", "remind-password-expiring": "reminded 0 people", "delete-sent-mail": "deleted 0 letters",
+	} {
+		if out := succeed(t, "jobs", "run", name, "-c", path); !strings.Contains(out, want) {
+			t.Errorf("%s: %s, want %s", name, out, want)
+		}
+	}
+	var listed []listedMessage
+	if err := json.Unmarshal([]byte(succeed(t, "mail", "list", "--json", "-c", path)), &listed); err != nil {
+		t.Fatal(err)
+	}
+	told := map[notify.Kind]string{}
+	for _, m := range listed {
+		told[m.Kind] = m.Recipient
+	}
+	if told[notify.KindAccountExpired] != "gone@x.example" || told[notify.KindAccountExpiring] != "soon@x.example" || len(listed) != 2 {
+		t.Errorf("letters %+v", listed)
 	}
 }
 

@@ -95,7 +95,7 @@ func Tenancy(t *testing.T, open func(t *testing.T) TenancyStore) {
 		"SetRole": testSetRole, "Once": testOnce, "TransactionRollsBack": testRollback, "RefusalEndsTransaction": testRefusal, "Record": testRecord,
 		"BadText": testBadText, "RaceIdentifier": testRaceIdentifier, "RaceOwner": testRaceOwner, "RacePasswordHash": testRacePasswordHash,
 		"Rehash": testRehash, "ExpiringUsers": testExpiringUsers, "AgingPasswords": testAgingPasswords, "DeactivateExpired": testDeactivateExpired,
-		"APITokens": testAPITokens, "APITokensDeleted": testAPITokensDeleted, "APITokensExpired": testAPITokensExpired, "HasIdentity": testHasIdentity,
+		"APITokens": testAPITokens, "APITokensDeleted": testAPITokensDeleted, "APITokensExpired": testAPITokensExpired,
 		"RaceIdentity": testRaceIdentity, "RaceNames": testRaceNames,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, newWorld(t, open(t))) })
