@@ -35,6 +35,8 @@ type Config struct {
 	Users          Users          `yaml:"users"`
 	Factors        Factors        `yaml:"factors"`
 	Outgoing       Outgoing       `yaml:"outgoing"`
+	Mail           Mail           `yaml:"mail"`
+	Jobs           Jobs           `yaml:"jobs"`
 	Log            Log            `yaml:"log"`
 	Organizations  []Organization `yaml:"organizations"`
 	Clients        []Client       `yaml:"clients"`
@@ -94,7 +96,7 @@ type Users struct {
 	TokenLifetime           Duration `yaml:"token_lifetime"`             // of API tokens that a sign-in gives
 	MaxTokenLifetime        Duration `yaml:"max_token_lifetime"`         // of other API tokens; 0: none
 	ResetLifetime           Duration `yaml:"reset_lifetime"`             // of links to choose a new password
-	TimeZone                string   `yaml:"time_zone"`                  // IANA name; where days begin and end
+	TimeZone                string   `yaml:"time_zone"`                  // IANA name; where days begin and end, and daily jobs are due
 
 	PhonePrefixes []string    `yaml:"phone_prefixes"` // that a bare number at sign-in may stand for
 	Fields        []UserField `yaml:"fields"`
@@ -181,6 +183,8 @@ func Default() *Config {
 		Users:     Users{ExpirationWarningDays: 7, TokenLifetime: Duration(30 * 24 * time.Hour), ResetLifetime: Duration(time.Hour), TimeZone: "UTC"},
 		Factors:   Factors{IssuerName: "Gatehouse"},
 		Outgoing:  Outgoing{Timeout: Duration(10 * time.Second)},
+		Mail:      Mail{TLS: MailStartTLS, Timeout: Duration(30 * time.Second), Keep: Duration(14 * 24 * time.Hour)},
+		Jobs:      defaultJobs(),
 		Log:       Log{Level: "info", Format: "text"},
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"gatehouse/internal/secret"
+	"gatehouse/jobs"
 )
 
 // decoder walks the syntax tree along the target's type. Libraries stop at the first problem and quote the source; this one
@@ -91,6 +92,8 @@ func (d *decoder) decode(node ast.Node, target reflect.Value, path string) {
 		*pointer = parsed(d, node, path, parseDuration)
 	case *netip.Prefix:
 		*pointer = parsed(d, node, path, parsePrefix)
+	case *jobs.Schedule:
+		*pointer = parsed(d, node, path, jobs.ParseSchedule)
 	default:
 		d.decodeKind(node, target, path)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -26,6 +27,15 @@ func (f configFlag) load() (*config.Config, error) {
 		return nil, fmt.Errorf("configuration: %w", err)
 	}
 	return c, nil
+}
+
+// open opens what every command needs that works on the database.
+func (f configFlag) open(ctx context.Context, t terminal) (*app, error) {
+	c, err := f.load()
+	if err != nil {
+		return nil, err
+	}
+	return openStores(ctx, c, newLogger(c.Log, t.err))
 }
 
 type configCommand struct {

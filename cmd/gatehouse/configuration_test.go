@@ -115,6 +115,7 @@ func TestExampleConnectorsOpen(t *testing.T) {
 	}
 	t.Setenv("SWITCHBOARD_SECRET", strings.Repeat("s", 43))
 	t.Setenv("STAFF_CLIENT_SECRET", "staff")
+	t.Setenv("GATEHOUSE_MAIL_PASSWORD", "mail")
 	raw, err := os.ReadFile("../../config.example.yaml")
 	if err != nil {
 		t.Fatal(err)

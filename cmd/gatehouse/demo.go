@@ -184,6 +184,8 @@ Gatehouse is running on this machine. Press Ctrl-C to stop; %[1]s keeps the data
   Gatehouse         %[3]s
   Upstream          %[4]s    a second Gatehouse that plays the company's own provider
 
+  Letters           %[1]s/gatehouse/mail    as files, instead of being sent
+
   Accounts (made for this directory, random passwords)
     at the upstream    ada     %[5]s    owner of Harbour Networks, administrator
                        grace   %[6]s    unknown to Gatehouse until she signs in: then a member

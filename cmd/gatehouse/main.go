@@ -8,7 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	_ "time/tzdata" // the container has no file of time zones
+	_ "time/tzdata" // the container image has none
 
 	"github.com/alecthomas/kong"
 )
@@ -23,6 +23,8 @@ type commands struct {
 	Migrate     migrateCommand     `cmd:"" help:"Bring the database to this version's schema (serve does it too)."`
 	Config      configCommand      `cmd:"" help:"Look at configuration files."`
 	Admin       adminCommand       `cmd:"" help:"Manage the installation's administrators."`
+	Mail        mailCommand        `cmd:"" help:"Send a test letter, look at the outbox."`
+	Jobs        jobsCommand        `cmd:"" help:"Look at periodic jobs, run one now."`
 	Healthcheck healthcheckCommand `cmd:"" help:"Ask a running server whether it is healthy; exit code 1 if not (for containers)."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
 

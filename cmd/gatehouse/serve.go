@@ -36,6 +36,9 @@ func (s serveCommand) Run(ctx context.Context, t terminal) error {
 	if link != "" {
 		fmt.Fprintf(t.out, "Nobody administers this installation yet. Create the first administrator within a day at\n\n  %s\n\n", link)
 	}
+	if c.Mail.Host == "" {
+		a.logger.WarnContext(ctx, "mail_not_sent", "why", "mail.host is not configured; letters are written into files", "directory", mailDirectory(c))
+	}
 	fmt.Fprintf(t.out, "Gatehouse serves %s on %s.\n", c.Issuer, listener.Addr())
 	return a.run(ctx, listener)
 }
