@@ -187,7 +187,7 @@ func TestServerSendsMailAndRunsJobs(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer a.close()
-	listener, err := listen(t.Context(), "127.0.0.1:0")
+	listener, err := listen(t.Context(), "127.0.0.1:0", "")
 	if err != nil {
 		t.Fatal(err)
 	}
