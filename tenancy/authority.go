@@ -26,8 +26,8 @@ func visible(ctx context.Context, tx Store, scope Scope, user id.User) (User, er
 }
 
 // accountFor loads a user whose account itself scope may act on. Accounts are installation-wide, so a manager may only if the
-// account is nobody else's business: he needs users.change_user and has to manage every organization that the user is in, disabled
-// ones included. Never that of an owner, and never that of somebody who may do more than he does: whoever sets a password can be
+// account is nobody else's business: he needs users.change_user and has to manage every organization that the user is in, none of
+// them disabled. Never that of an owner, and never that of somebody who may do more than he does: whoever sets a password can be
 // that user.
 func accountFor(ctx context.Context, tx Store, scope Scope, user id.User) (User, error) {
 	own := scope.Everywhere() || scope.Actor() == user
@@ -42,7 +42,9 @@ func accountFor(ctx context.Context, tx Store, scope Scope, user id.User) (User,
 	if err != nil {
 		return User{}, err
 	}
-	if slices.ContainsFunc(memberships, func(m Membership) bool { return !scope.Covers(m.Organization) || m.Role == Owner }) {
+	if slices.ContainsFunc(memberships, func(m Membership) bool {
+		return !scope.Covers(m.Organization) || scope.Disabled(m.Organization) || m.Role == Owner
+	}) {
 		return User{}, ErrForbidden
 	}
 	standing, err := tx.Standing(ctx, user)
@@ -66,4 +68,27 @@ func (s Scope) includes(standing Standing) bool {
 		}
 	}
 	return s.holds("", standing.Permissions...)
+}
+
+// authorized finds an organization within scope in which the actor holds a permission. Who holds it nowhere gets ErrForbidden,
+// whatever is there. In a disabled organization only what views or deletes is authorized; the rest is *Invalid.
+func authorized(ctx context.Context, tx Store, scope Scope, organization id.Organization, permission Permission) (Organization, error) {
+	if !scope.somewhere(permission) {
+		return Organization{}, ErrForbidden
+	}
+	found, err := tx.Organization(ctx, scope, organization)
+	switch {
+	case err != nil:
+		return Organization{}, err
+	case !scope.holdsIn(organization, permission):
+		return Organization{}, ErrForbidden
+	case !found.Active && !permission.keeps():
+		return Organization{}, errDisabledOrganization()
+	default:
+		return found, nil
+	}
+}
+
+func errDisabledOrganization() error {
+	return &Invalid{Fields: map[string][]string{"organization": {"This organization is disabled."}}}
 }

@@ -63,7 +63,7 @@ func (d *Directory) createMember(ctx context.Context, tx Store, scope Scope, use
 	if err := tx.CreateUser(ctx, user); err != nil {
 		return err
 	}
-	return tx.AddMembership(ctx, scope, d.newMembership(organization, user.ID, Member))
+	return roomless(tx.AddMembership(ctx, scope, d.newMembership(organization, user.ID, Member)))
 }
 
 // CreateFirstSuperuser makes the first administrator of an installation. It asks for no authority: whoever sets the installation

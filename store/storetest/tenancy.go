@@ -94,6 +94,8 @@ func Tenancy(t *testing.T, open func(t *testing.T) TenancyStore) {
 		"Memberships": testMemberships, "OneOwner": testOneOwner, "Standing": testStanding, "Groups": testGroups, "Identities": testIdentities,
 		"SetRole": testSetRole, "Once": testOnce, "TransactionRollsBack": testRollback, "RefusalEndsTransaction": testRefusal, "Record": testRecord,
 		"BadText": testBadText, "RaceIdentifier": testRaceIdentifier, "RaceOwner": testRaceOwner, "RacePasswordHash": testRacePasswordHash,
+		"Membership": testMembership, "RemoveMembership": testRemoveMembership, "Room": testRoom, "DeleteOrganization": testDeleteOrganization,
+		"UpdateGroup": testUpdateGroup, "DeleteGroup": testDeleteGroup, "GroupsOf": testGroupsOf,
 		"RaceIdentity": testRaceIdentity, "RaceNames": testRaceNames,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, newWorld(t, open(t))) })
@@ -218,7 +220,9 @@ func testStanding(t *testing.T, w *world) {
 		{ID: id.New[id.Group](), Name: "Of A", Organization: w.a.ID, Permissions: []tenancy.Permission{"app.change_x"}},
 		{ID: id.New[id.Group](), Name: "Of B", Organization: w.b.ID},
 	}
-	for _, g := range groups {
+	for i := range groups {
+		groups[i].Created, groups[i].Modified, groups[i].Version = noon, noon, 1
+		g := groups[i]
 		must(t, w.CreateGroup(t.Context(), w.all, g))
 		must(t, w.AddToGroup(t.Context(), w.all, g.ID, w.both.ID))
 		must(t, w.AddToGroup(t.Context(), w.all, g.ID, w.both.ID))
@@ -244,6 +248,9 @@ func testStanding(t *testing.T, w *world) {
 	must(t, err)
 	if len(standing.Places) != 1 || standing.Places[0].Organization.ID != w.a.ID || len(standing.Groups) != 2 {
 		t.Errorf("after disabling: places %v, groups %v", standing.Places, standing.Groups)
+	}
+	if len(standing.Disabled) != 1 || standing.Disabled[0].Organization.ID != w.b.ID || len(standing.DisabledGroups) != 1 || standing.DisabledGroups[0].Name != "Of B" {
+		t.Errorf("after disabling: disabled places %v, groups %v", standing.Disabled, standing.DisabledGroups)
 	}
 	_, err = w.Standing(t.Context(), "nobody")
 	want(t, err, store.ErrNotFound)
