@@ -15,6 +15,7 @@ type Store interface {
 	Users
 	Organizations
 	Members
+	Invitations
 	Groups
 	Identities
 	Outbox

@@ -25,6 +25,7 @@ var conflicts = map[string]string{
 	"memberships_owner": "owner", "memberships.organization_id": "owner",
 	"groups_organization_name": "name", "groups.organization_id, groups.name": "name",
 	"groups_shared_name": "name", "groups.name": "name",
+	"invitations_open": "email", "invitations.organization_id, invitations.value": "email",
 	"identities_pkey": "identity", "identities.connector, identities.subject": "identity",
 	"factors_user_kind_name": "name", "factors.user_id, factors.kind, factors.name": "name",
 	"first_superuser_pkey": "superuser", "first_superuser.singleton": "superuser",

@@ -95,6 +95,7 @@ func Tenancy(t *testing.T, open func(t *testing.T) TenancyStore) {
 		"SetRole": testSetRole, "Once": testOnce, "TransactionRollsBack": testRollback, "RefusalEndsTransaction": testRefusal, "Record": testRecord,
 		"BadText": testBadText, "RaceIdentifier": testRaceIdentifier, "RaceOwner": testRaceOwner, "RacePasswordHash": testRacePasswordHash,
 		"Membership": testMembership, "RemoveMembership": testRemoveMembership, "Room": testRoom, "DeleteOrganization": testDeleteOrganization,
+		"Invitations": testInvitations, "RenewInvitation": testRenewInvitation, "TakeInvitation": testTakeInvitation,
 		"UpdateGroup": testUpdateGroup, "DeleteGroup": testDeleteGroup, "GroupsOf": testGroupsOf,
 		"RaceIdentity": testRaceIdentity, "RaceNames": testRaceNames,
 	} {
