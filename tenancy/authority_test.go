@@ -347,6 +347,7 @@ var errUndo = errors.New("undo")
 func TestGrantOnlyWhatYouHold(t *testing.T) {
 	f := newFixture(t)
 	a := f.organization(t, "acme")
+	f.register(t, "radius", "nas")
 	pool := []tenancy.Permission{tenancy.AddGroup, tenancy.ChangeUser, tenancy.ViewUser, tenancy.AddOrganization, "radius.add_nas"}
 	subset := func(bits int) (chosen []tenancy.Permission) {
 		for i, permission := range pool {

@@ -116,12 +116,16 @@ func (d *Directory) Standing(ctx context.Context, scope Scope, user id.User) (St
 }
 
 // Bootstrap makes what every installation starts with: the organization "default" and the groups Administrator and Operator. It
-// happens once in the life of an installation: what is changed, renamed or deleted afterwards stays so. Safe on many nodes at once.
+// happens once in the life of an installation: what is changed, renamed or deleted afterwards stays so. The directory's own
+// permissions are registered each time. Safe on many nodes at once.
 func (d *Directory) Bootstrap(ctx context.Context, scope Scope) error {
 	if !scope.Superuser() {
 		return ErrForbidden
 	}
 	return d.Store.InTx(ctx, func(tx Store) error {
+		if _, err := register(ctx, tx, ownApp, definitions(ownApp, ownModels())); err != nil {
+			return err
+		}
 		first, err := tx.Once(ctx, "bootstrap")
 		if err != nil || !first {
 			return err

@@ -113,6 +113,7 @@ func TestScope(t *testing.T) {
 	f.member(t, b, user, tenancy.Member)
 	f.member(t, disabled, user, tenancy.Manager)
 	f.disable(t, disabled)
+	f.register(t, "a", "b")
 	f.group(t, tenancy.Group{Name: "Shared", Permissions: []tenancy.Permission{tenancy.ChangeUser, "a.view_b"}}, user)
 	f.group(t, tenancy.Group{Name: "Of a", Organization: a, Permissions: []tenancy.Permission{tenancy.DeleteUser}}, user)
 	scope := f.scope(t, user)
@@ -211,6 +212,7 @@ func TestEnsureOrganization(t *testing.T) {
 
 func TestCreateGroupValidates(t *testing.T) {
 	f := newFixture(t)
+	f.register(t, "a", "b")
 	a, b := f.organization(t, "acme"), f.organization(t, "bolt")
 	for field, g := range map[string]tenancy.Group{
 		"name":        {},

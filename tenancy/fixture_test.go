@@ -138,6 +138,12 @@ func (f *fixture) group(t *testing.T, g tenancy.Group, users ...id.User) id.Grou
 	return group.ID
 }
 
+// register makes the permissions of a sibling's model known.
+func (f *fixture) register(t *testing.T, app, model string) {
+	t.Helper()
+	must(f.RegisterPermissions(t.Context(), system(), app, []tenancy.ModelDefinition{{Name: model}}, nil))(t)
+}
+
 func (f *fixture) role(t *testing.T, organization id.Organization, user id.User) tenancy.Role {
 	t.Helper()
 	memberships := must(f.db.Memberships(t.Context(), system(), user))(t)

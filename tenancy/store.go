@@ -17,6 +17,7 @@ type Store interface {
 	Members
 	Invitations
 	Groups
+	Permissions
 	Identities
 	Outbox
 

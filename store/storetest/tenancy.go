@@ -96,6 +96,7 @@ func Tenancy(t *testing.T, open func(t *testing.T) TenancyStore) {
 		"BadText": testBadText, "RaceIdentifier": testRaceIdentifier, "RaceOwner": testRaceOwner, "RacePasswordHash": testRacePasswordHash,
 		"Membership": testMembership, "RemoveMembership": testRemoveMembership, "Room": testRoom, "DeleteOrganization": testDeleteOrganization,
 		"Invitations": testInvitations, "RenewInvitation": testRenewInvitation, "TakeInvitation": testTakeInvitation,
+		"Permissions": testPermissions, "UserPermissions": testUserPermissions,
 		"UpdateGroup": testUpdateGroup, "DeleteGroup": testDeleteGroup, "GroupsOf": testGroupsOf,
 		"RaceIdentity": testRaceIdentity, "RaceNames": testRaceNames,
 	} {
