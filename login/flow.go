@@ -18,6 +18,8 @@ type Flow struct {
 	Params  url.Values // the client's authorization request; nil for a sign-in that no client asked for
 	Started time.Time
 	Alert   string // told once on the next page
+	// Invitation is the token of one to go on to, where no client asked.
+	Invitation string
 
 	// First holds the first factor once it was shown in this flow; until then a live session may stand in for it.
 	First *FirstFactor

@@ -9,7 +9,8 @@ import (
 	"gatehouse/ui"
 )
 
-// signIn shows the page that the flow is at, or finishes it. Without a flow it begins one that no client asked for.
+// signIn shows the page that the flow is at, or finishes it. Without a flow it begins one that no client asked for, which may lead to an
+// invitation.
 func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) error {
 	if r.FormValue("flow") == "" {
 		return h.beginDirect(w, r)
@@ -37,7 +38,7 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) error {
 
 func (h *Handler) beginDirect(w http.ResponseWriter, r *http.Request) error {
 	browser, flowID := h.Cookies.browserSecret(w, r), newFlowID()
-	if err := h.keep(r.Context(), browser, flowID, Flow{Started: h.Now()}); err != nil {
+	if err := h.keep(r.Context(), browser, flowID, Flow{Started: h.Now(), Invitation: r.FormValue("invitation")}); err != nil {
 		return err
 	}
 	toSignIn(w, r, flowID)

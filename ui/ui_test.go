@@ -49,6 +49,9 @@ func views(text string) map[string]ui.View {
 		"home-empty":       ui.Home{Name: text, Username: text, SignOutAction: "/s"},
 		"signed-out":       ui.SignedOut{SignInURL: "/signin"},
 		"setup":            ui.Setup{Action: "/a", Token: text, Username: text, Email: text, FieldErrors: map[string][]string{"username": {text}, "password": {text, text}}},
+		"invitation":       ui.Invitation{Token: text, Organization: text, Inviter: text, Email: text, SignInURL: "/signin?invitation=x", CreateAction: "/c", Username: text, FirstName: text, LastName: text, Alert: alert, FieldErrors: map[string][]string{"username": {text}, "password": {text}}},
+		"invitation-join":  ui.Invitation{Token: text, Organization: text, Email: text, Manager: true, Name: text, JoinAction: "/j", SignOutAction: "/s"},
+		"invitation-known": ui.Invitation{Token: text, Organization: text, Email: text, SignInURL: "/signin?invitation=x"},
 		"error":            ui.Error{Status: 400, Title: text, Text: text, Reference: text, LinkURL: "https://client.example/?x=" + text, LinkText: text},
 	}
 }
