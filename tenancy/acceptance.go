@@ -11,8 +11,8 @@ import (
 	"gatehouse/store"
 )
 
-// ErrInvitationGone: the link's token is none of ours, or its invitation was used, revoked, mailed again or has expired, or its
-// organization is disabled. Nobody learns which.
+// ErrInvitationGone says that the link's token is none of ours, or that its invitation was used, revoked, mailed again or has expired, or
+// that its organization is disabled. Nobody learns which.
 var ErrInvitationGone = errors.New("this invitation is not good, or not any more")
 
 // OpenInvitation is what whoever follows the link reads.

@@ -60,28 +60,27 @@ func (d *Directory) GroupByName(ctx context.Context, scope Scope, name string) (
 
 // Group finds a group within scope. It needs users.view_group in the group's organization, for a shared one anywhere.
 func (d *Directory) Group(ctx context.Context, scope Scope, group id.Group) (Group, error) {
-	g, _, err := groupFor(ctx, d.Store, scope, group, Read, ViewGroup)
-	return g, err
+	return groupFor(ctx, d.Store, scope, group, Read, ViewGroup)
 }
 
-// groupFor finds a group on which scope may act (see Decide), and whether its organization is active.
-func groupFor(ctx context.Context, tx Store, scope Scope, group id.Group, action Action, permission Permission) (Group, bool, error) {
+// groupFor finds a group on which scope may act (see Decide).
+func groupFor(ctx context.Context, tx Store, scope Scope, group id.Group, action Action, permission Permission) (Group, error) {
 	if !scope.somewhere(permission) {
-		return Group{}, false, ErrForbidden
+		return Group{}, ErrForbidden
 	}
 	g, err := tx.Group(ctx, scope, group)
 	if err != nil {
-		return Group{}, false, err
+		return Group{}, err
 	}
 	active := true
 	if g.Organization != "" {
 		o, err := tx.Organization(ctx, scope, g.Organization)
 		if err != nil {
-			return Group{}, false, err
+			return Group{}, err
 		}
 		active = o.Active
 	}
-	return g, active, Decide(scope, action, permission, g.Organization, active)
+	return g, Decide(scope, action, permission, g.Organization, active)
 }
 
 // GroupChange is what to change of a group; nil fields stay. Version is the one that the caller has seen, 0 for whichever is stored
@@ -97,7 +96,7 @@ type GroupChange struct {
 func (d *Directory) UpdateGroup(ctx context.Context, scope Scope, group id.Group, change GroupChange) (Group, error) {
 	var updated Group
 	err := d.Store.InTx(ctx, func(tx Store) error {
-		before, _, err := groupFor(ctx, tx, scope, group, Update, ChangeGroup)
+		before, err := groupFor(ctx, tx, scope, group, Update, ChangeGroup)
 		if err != nil {
 			return err
 		}
@@ -155,7 +154,7 @@ func (d *Directory) saveGroup(ctx context.Context, tx Store, scope Scope, g *Gro
 // permission that the group has.
 func (d *Directory) DeleteGroup(ctx context.Context, scope Scope, group id.Group) error {
 	return d.Store.InTx(ctx, func(tx Store) error {
-		g, _, err := groupFor(ctx, tx, scope, group, Delete, DeleteGroup)
+		g, err := groupFor(ctx, tx, scope, group, Delete, DeleteGroup)
 		if err != nil {
 			return err
 		}

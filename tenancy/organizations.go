@@ -25,7 +25,11 @@ func (d *Directory) CreateOrganization(ctx context.Context, scope Scope, o Organ
 }
 
 // EnsureOrganization returns the organization with this slug, making it if there is none. An existing one is left as it is.
+// It needs what CreateOrganization needs.
 func (d *Directory) EnsureOrganization(ctx context.Context, scope Scope, o Organization) (Organization, error) {
+	if !scope.Everywhere() || !scope.Has(AddOrganization) {
+		return Organization{}, ErrForbidden
+	}
 	existing, err := d.Store.OrganizationBySlug(ctx, scope, o.Slug)
 	if !errors.Is(err, store.ErrNotFound) {
 		return existing, err

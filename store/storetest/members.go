@@ -119,3 +119,42 @@ func testDeleteOrganization(t *testing.T, w *world) {
 	_, err = w.User(t.Context(), w.ada.ID)
 	want(t, err, nil)
 }
+
+// testRaceTransfer: of many transfers at once, each demoting and promoting in one transaction, one owner is left.
+func testRaceTransfer(t *testing.T, w *world) {
+	members := []tenancy.Membership{w.membership(t, w.ada.ID, w.a.ID), w.membership(t, w.both.ID, w.a.ID)}
+	for range 3 {
+		u := newUser("member"+id.New[string](), "")
+		must(t, w.CreateUser(t.Context(), u))
+		m := tenancy.Membership{ID: id.New[id.Membership](), User: u.ID, Organization: w.a.ID, Role: tenancy.Member, Created: noon, Modified: noon}
+		must(t, w.AddMembership(t.Context(), w.all, m))
+		members = append(members, m)
+	}
+	race(t, store.ErrStale, func(i int) error {
+		return w.InTx(context.Background(), func(tx tenancy.Store) error {
+			owner, err := tx.OwnerOf(context.Background(), w.all, w.a.ID)
+			if err != nil {
+				return err
+			}
+			to, err := tx.Membership(context.Background(), w.all, members[i%len(members)].ID)
+			if err != nil || to.ID == owner.ID {
+				return err
+			}
+			if err := tx.SetRole(context.Background(), w.all, owner.ID, tenancy.Owner, tenancy.Manager, noon); err != nil {
+				return err
+			}
+			return tx.SetRole(context.Background(), w.all, to.ID, to.Role, tenancy.Owner, noon)
+		})
+	})
+	owners := 0
+	for _, m := range members {
+		found, err := w.Membership(t.Context(), w.all, m.ID)
+		must(t, err)
+		if found.Role == tenancy.Owner {
+			owners++
+		}
+	}
+	if owners != 1 {
+		t.Errorf("%d owners", owners)
+	}
+}

@@ -94,7 +94,7 @@ func Tenancy(t *testing.T, open func(t *testing.T) TenancyStore) {
 		"Memberships": testMemberships, "OneOwner": testOneOwner, "Standing": testStanding, "Groups": testGroups, "Identities": testIdentities,
 		"SetRole": testSetRole, "Once": testOnce, "TransactionRollsBack": testRollback, "RefusalEndsTransaction": testRefusal, "Record": testRecord,
 		"BadText": testBadText, "RaceIdentifier": testRaceIdentifier, "RaceOwner": testRaceOwner, "RacePasswordHash": testRacePasswordHash,
-		"Membership": testMembership, "RemoveMembership": testRemoveMembership, "Room": testRoom, "DeleteOrganization": testDeleteOrganization,
+		"Membership": testMembership, "RemoveMembership": testRemoveMembership, "Room": testRoom, "RaceTransfer": testRaceTransfer, "DeleteOrganization": testDeleteOrganization,
 		"Invitations": testInvitations, "RenewInvitation": testRenewInvitation, "TakeInvitation": testTakeInvitation,
 		"Permissions": testPermissions, "UserPermissions": testUserPermissions,
 		"UpdateGroup": testUpdateGroup, "DeleteGroup": testDeleteGroup, "GroupsOf": testGroupsOf,
