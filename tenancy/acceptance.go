@@ -94,7 +94,7 @@ func (d *Directory) AcceptInvitationAsNew(ctx context.Context, token string, n N
 	}
 	user, err := d.newUser(ctx, NewUser{
 		Username: n.Username, Email: i.Email, EmailVerified: true, FirstName: n.FirstName, LastName: n.LastName, Language: n.Language, Password: n.Password,
-	})
+	}, "")
 	if err != nil {
 		return User{}, err
 	}
@@ -106,7 +106,7 @@ func (d *Directory) AcceptInvitationAsNew(ctx context.Context, token string, n N
 		}
 		return tx.Record(ctx, d.event(accepting(), "user.created", string(user.ID), i.Organization))
 	})
-	return user, taken(err, takenUser)
+	return user, d.takenBy(err)
 }
 
 // accept takes the invitation and makes the membership, with prepare between.

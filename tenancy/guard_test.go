@@ -55,3 +55,47 @@ func TestSuperusersTokens(t *testing.T) {
 	wide := []tenancy.Permission{tenancy.AddOrganization}
 	wantInvalid(t, ignore(w.UpdateGroup(ctx, everything, w.ofA, tenancy.GroupChange{Permissions: &wide})), "permissions")
 }
+
+// What a group of one organization gives counts there, whatever else its members manage.
+func TestPermissionsOfOneOrganization(t *testing.T) {
+	w := newTown(t)
+	both := w.user(t, tenancy.NewUser{Username: "of-both"})
+	w.member(t, w.a, both, tenancy.Manager)
+	w.member(t, w.b, both, tenancy.Manager)
+	w.group(t, tenancy.Group{Name: "Everything in a", Organization: w.a, Permissions: []tenancy.Permission{
+		tenancy.ChangeOrganization, tenancy.ViewOrganization, tenancy.AddMembership, tenancy.ChangeMembership, tenancy.DeleteMembership,
+		tenancy.ViewMembership, tenancy.AddGroup, tenancy.ChangeGroup,
+	}}, both)
+	inA, inB := w.membership(t, w.a, w.onlyA), w.membership(t, w.b, w.onlyB)
+	scope := w.scope(t, both)
+	for name, c := range map[string]struct{ a, b act }{
+		"update":  {updateOrganization(w.a, tenancy.OrganizationChange{Name: ptr("New")}), updateOrganization(w.b, tenancy.OrganizationChange{Name: ptr("New")})},
+		"add":     {addMember(w.a, w.onlyB, tenancy.Member), addMember(w.b, w.onlyA, tenancy.Member)},
+		"promote": {changeMembership(inA, tenancy.Manager), changeMembership(inB, tenancy.Manager)},
+		"remove":  {removeMember(inA), removeMember(inB)},
+		"group":   {createGroup(w.a), createGroup(w.b)},
+		"invite": {
+			invite(tenancy.NewInvitation{Organization: w.a, Email: "n@x.example", Role: tenancy.Member}),
+			invite(tenancy.NewInvitation{Organization: w.b, Email: "n@x.example", Role: tenancy.Member}),
+		},
+	} {
+		if got := outcome(c.b(t.Context(), w.Directory, scope)); got != "F" {
+			t.Errorf("%s in b: %s", name, got)
+		}
+		if got := outcome(c.a(t.Context(), w.Directory, scope)); got != "+" {
+			t.Errorf("%s in a: %s", name, got)
+		}
+		w.restore(t)
+	}
+}
+
+// No API token is made for a disabled organization, which its managers still see, nor with what nobody registered.
+func TestTokensOfDisabledOrganizations(t *testing.T) {
+	w := newTown(t)
+	for _, owner := range []tenancy.Scope{w.requesters[9].scope, w.scope(t, w.super)} {
+		_, _, err := w.CreateAPIToken(t.Context(), owner, tenancy.NewAPIToken{Name: "t", Organization: w.disabled})
+		wantInvalid(t, err, "organization")
+	}
+	_, _, err := w.CreateAPIToken(t.Context(), w.scope(t, w.super), tenancy.NewAPIToken{Name: "t", Permissions: []tenancy.Permission{"radius.view_nas"}})
+	wantInvalid(t, err, "permissions")
+}

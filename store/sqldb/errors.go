@@ -27,6 +27,8 @@ var conflicts = map[string]string{
 	"groups_shared_name": "name", "groups.name": "name",
 	"invitations_open": "email", "invitations.organization_id, invitations.value": "email",
 	"identities_pkey": "identity", "identities.connector, identities.subject": "identity",
+	"email_addresses_user_value": "email", "email_addresses.user_id, email_addresses.value": "email",
+	"email_addresses_verified": "email", "email_addresses.value": "email",
 	"factors_user_kind_name": "name", "factors.user_id, factors.kind, factors.name": "name",
 	"first_superuser_pkey": "superuser", "first_superuser.singleton": "superuser",
 	"signing_keys_state": "state", "signing_keys.algorithm, signing_keys.state": "state",
