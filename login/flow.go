@@ -23,6 +23,8 @@ type Flow struct {
 	Alert   *ui.Alert // told on the sign-in page until something else happens
 	// Secure is set where a person asks for a second factor of his own accord.
 	Secure bool
+	// Invitation is the token of one to go on to, where no client asked.
+	Invitation string
 
 	// First holds the first factor once it was shown in this flow; until then a live session may stand in for it.
 	First *FirstFactor

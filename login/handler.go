@@ -90,6 +90,9 @@ func (h *Handler) Mount(r chi.Router) {
 	get(ConfirmPath+"/done", h.confirmDone)
 	get(SetupPath, h.setup)
 	post(SetupPath, h.setupPost)
+	get(tenancy.InvitationPath, h.invitation)
+	post(tenancy.InvitationPath+"/join", h.join)
+	post(tenancy.InvitationPath+"/create", h.createAndJoin)
 }
 
 // answering reads the form within its limit and answers the two errors that are redirects, not pages.

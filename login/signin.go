@@ -10,7 +10,8 @@ import (
 	"gatehouse/ui"
 )
 
-// signIn shows the page that the flow is at, or finishes it. Without a flow it begins one that no client asked for.
+// signIn shows the page that the flow is at, or finishes it. Without a flow it begins one that no client asked for, which may lead to an
+// invitation.
 func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) error {
 	if r.FormValue("flow") == "" {
 		return h.beginDirect(w, r)
@@ -39,7 +40,7 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (h *Handler) beginDirect(w http.ResponseWriter, r *http.Request) error {
-	return h.start(w, r, Flow{})
+	return h.start(w, r, Flow{Invitation: r.FormValue("invitation")})
 }
 
 // start keeps a new flow and sends the browser to its page.

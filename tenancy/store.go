@@ -16,7 +16,10 @@ type Store interface {
 	Superusers
 	Emails
 	Organizations
+	Members
+	Invitations
 	Groups
+	Permissions
 	Identities
 	Outbox
 	Passwords
@@ -81,41 +84,6 @@ type Emails interface {
 	// DeleteEmail removes an address of the user that is not the primary one, and releases it; else store.ErrStale. It counts the
 	// Version of the user up.
 	DeleteEmail(ctx context.Context, user id.User, email id.Email, now time.Time) error
-}
-
-// Organizations are the tenants and their members.
-type Organizations interface {
-	// CreateOrganization writes an organization; *store.Conflict names "slug".
-	CreateOrganization(ctx context.Context, scope Scope, organization Organization) error
-	// UpdateOrganization writes every field but Created and counts Version up, if the stored one is still organization.Version; else,
-	// and where the scope has no such organization, store.ErrStale.
-	UpdateOrganization(ctx context.Context, scope Scope, organization Organization) error
-	// Organization finds by id within scope.
-	Organization(ctx context.Context, scope Scope, organization id.Organization) (Organization, error)
-	// OrganizationBySlug finds by slug within scope.
-	OrganizationBySlug(ctx context.Context, scope Scope, slug string) (Organization, error)
-	// AddMembership writes a membership; *store.Conflict names "membership" if the user is in the organization, "owner" if it
-	// would be a second owner.
-	AddMembership(ctx context.Context, scope Scope, membership Membership) error
-	// Memberships lists those of a user within scope, disabled organizations included.
-	Memberships(ctx context.Context, scope Scope, user id.User) ([]Membership, error)
-	// SetRole changes a membership of role from to role to and counts Version up, if it still has role from and is within scope; else store.ErrStale.
-	// *store.Conflict names "owner" if it would be a second owner.
-	SetRole(ctx context.Context, scope Scope, membership id.Membership, from, to Role, now time.Time) error
-	// Standing loads a user with active organizations, groups and permissions in a fixed number of statements.
-	Standing(ctx context.Context, user id.User) (Standing, error)
-}
-
-// Groups are sets of permissions.
-type Groups interface {
-	// CreateGroup writes a group with its permissions; *store.Conflict names "name" (unique per organization, and among shared).
-	CreateGroup(ctx context.Context, scope Scope, group Group) error
-	// Group finds within scope; shared groups are within every scope but that of somebody who manages nothing.
-	Group(ctx context.Context, scope Scope, group id.Group) (Group, error)
-	// SharedGroupByName finds a shared group.
-	SharedGroupByName(ctx context.Context, name string) (Group, error)
-	// AddToGroup puts a user into a group that scope sees; once more is no error.
-	AddToGroup(ctx context.Context, scope Scope, group id.Group, user id.User) error
 }
 
 // Identities link upstream subjects to users.

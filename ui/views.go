@@ -238,3 +238,24 @@ func (e Error) Link() any {
 	}
 	return e.LinkURL
 }
+
+// Invitation asks a person to join an organization: with the account that is signed in, or after signing in, or with a new account.
+type Invitation struct {
+	Token         string // posted back as "token"
+	Organization  string
+	Inviter       string // may be empty
+	Email         string // the invited address
+	Manager       bool   // invited as one
+	Name          string // who is signed in; empty: nobody
+	JoinAction    string
+	SignOutAction string
+	SignInURL     string
+	CreateAction  string // posts "username", "first_name", "last_name", "password"; empty: an account has the address
+	Username      string
+	FirstName     string
+	LastName      string
+	Alert         *Alert
+	FieldErrors   map[string][]string
+}
+
+func (Invitation) page() (string, string) { return "invitation", "Invitation" }

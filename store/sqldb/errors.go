@@ -25,6 +25,7 @@ var conflicts = map[string]string{
 	"memberships_owner": "owner", "memberships.organization_id": "owner",
 	"groups_organization_name": "name", "groups.organization_id, groups.name": "name",
 	"groups_shared_name": "name", "groups.name": "name",
+	"invitations_open": "email", "invitations.organization_id, invitations.value": "email",
 	"identities_pkey": "identity", "identities.connector, identities.subject": "identity",
 	"email_addresses_user_value": "email", "email_addresses.user_id, email_addresses.value": "email",
 	"email_addresses_verified": "email", "email_addresses.value": "email",
