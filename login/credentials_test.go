@@ -27,7 +27,10 @@ func (h *house) letters() []notify.Letter {
 	t.Helper()
 	db := must[*sql.DB](t)(sql.Open("sqlite", "file:"+h.path))
 	defer db.Close()
-	rows := must[*sql.Rows](t)(db.QueryContext(t.Context(), `SELECT id, content FROM outbox ORDER BY id`))
+	rows, err := db.QueryContext(t.Context(), `SELECT id, content FROM outbox ORDER BY id`)
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer rows.Close()
 	var found []notify.Letter
 	for rows.Next() {
