@@ -285,3 +285,21 @@ func TestConfirmEmailPage(t *testing.T) {
 		}
 	}
 }
+
+// TestNewPasswordOnlyAtItsStep: neither before somebody has signed in, nor where nothing has expired.
+func TestNewPasswordOnlyAtItsStep(t *testing.T) {
+	h := newHouse(t)
+	both := h.person("both", h.harbour, h.mill())
+	hash := must[tenancy.User](t)(h.db.User(t.Context(), both.ID)).PasswordHash
+	b := h.browser()
+	flow := b.begin("shared")
+	for _, step := range []string{"Sign in", "Choose an organization"} {
+		if p := b.newPassword(flow, goodPassword, otherPassword, otherPassword); p.status != http.StatusOK || !strings.Contains(visible(p), step) {
+			t.Errorf("at %s: %d %s", step, p.status, visible(p))
+		}
+		b.password(flow, "both", goodPassword)
+	}
+	if must[tenancy.User](t)(h.db.User(t.Context(), both.ID)).PasswordHash != hash {
+		t.Error("the password changed")
+	}
+}
