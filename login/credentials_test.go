@@ -27,7 +27,10 @@ func (h *house) letters() []notify.Letter {
 	t.Helper()
 	db := must[*sql.DB](t)(sql.Open("sqlite", "file:"+h.path))
 	defer db.Close()
-	rows := must[*sql.Rows](t)(db.QueryContext(t.Context(), `SELECT id, content FROM outbox ORDER BY id`))
+	rows, err := db.QueryContext(t.Context(), `SELECT id, content FROM outbox ORDER BY id`)
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer rows.Close()
 	var found []notify.Letter
 	for rows.Next() {
@@ -280,5 +283,23 @@ func TestConfirmEmailPage(t *testing.T) {
 		if p := b.post("/confirm-email", token); p.status != http.StatusNotFound {
 			t.Errorf("a bad link: %d %s", p.status, visible(p))
 		}
+	}
+}
+
+// TestNewPasswordOnlyAtItsStep: neither before somebody has signed in, nor where nothing has expired.
+func TestNewPasswordOnlyAtItsStep(t *testing.T) {
+	h := newHouse(t)
+	both := h.person("both", h.harbour, h.mill())
+	hash := must[tenancy.User](t)(h.db.User(t.Context(), both.ID)).PasswordHash
+	b := h.browser()
+	flow := b.begin("shared")
+	for _, step := range []string{"Sign in", "Choose an organization"} {
+		if p := b.newPassword(flow, goodPassword, otherPassword, otherPassword); p.status != http.StatusOK || !strings.Contains(visible(p), step) {
+			t.Errorf("at %s: %d %s", step, p.status, visible(p))
+		}
+		b.password(flow, "both", goodPassword)
+	}
+	if must[tenancy.User](t)(h.db.User(t.Context(), both.ID)).PasswordHash != hash {
+		t.Error("the password changed")
 	}
 }

@@ -25,7 +25,7 @@ type changedMeanwhile struct {
 }
 
 func (c changedMeanwhile) Rehash(ctx context.Context, user id.User, old, hash string) error {
-	if err := c.Store.SetPasswordHash(ctx, user, "", c.hash, time.Time{}); err != nil {
+	if err := c.SetPasswordHash(ctx, user, "", c.hash, time.Time{}); err != nil {
 		return err
 	}
 	return c.Store.Rehash(ctx, user, old, hash)
