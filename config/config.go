@@ -36,6 +36,7 @@ type Config struct {
 	Organizations  []Organization `yaml:"organizations"`
 	Clients        []Client       `yaml:"clients"`
 	Connectors     []Connector    `yaml:"connectors"`
+	Users          Users          `yaml:"users"`
 
 	positions map[string]position
 }
@@ -135,6 +136,19 @@ type Connector struct {
 	AllowedDomains       []string `yaml:"allowed_domains"`
 	AuthoritativeDomains []string `yaml:"authoritative_domains"`
 	Settings             Settings `yaml:"settings"`
+}
+
+// Users are about accounts.
+type Users struct {
+	Export []ExportField `yaml:"export"` // columns of "gatehouse users export"; empty: the documented ones
+}
+
+// ExportField is a column: in the file a plain name or path, or all of this.
+type ExportField struct {
+	Name         string   `yaml:"name"`
+	Fields       []string `yaml:"fields"`
+	Header       string   `yaml:"header"`
+	HeaderFields []string `yaml:"header_fields"`
 }
 
 // Default is the configuration of a program that is given none.

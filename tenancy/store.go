@@ -17,6 +17,7 @@ type Store interface {
 	Groups
 	Identities
 	Outbox
+	Transfers
 
 	// InTx runs work in one transaction and commits if it returns nil. work must use only the Store it is given. Serialization
 	// failures run work again, with a bound. Nested calls join the transaction. A statement that the database refuses, for a
@@ -101,4 +102,12 @@ type Identities interface {
 type Outbox interface {
 	// Enqueue writes a message.
 	Enqueue(ctx context.Context, message notify.Message) error
+}
+
+// Transfers read many users at once.
+type Transfers interface {
+	// ExportUsers lists the members of an organization, or everybody where that is "", with their memberships in it, or all of theirs:
+	// those after the cursor in the order of (Created, ID), at most limit, in two statements. To a scope that does not see everything
+	// there is nobody.
+	ExportUsers(ctx context.Context, scope Scope, organization id.Organization, after ExportCursor, limit int) ([]ExportedUser, error)
 }

@@ -42,7 +42,11 @@ func (c configCheckCommand) Run(t terminal) error {
 	if _, err := openConnectors(checked, slog.New(slog.DiscardHandler), anyOrganization); err != nil && !errors.As(err, &inside) {
 		return err
 	}
-	if err := config.Join(outside, inside); err != nil {
+	var columns config.Problems
+	if err := checkExport(checked); err != nil && !errors.As(err, &columns) {
+		return err
+	}
+	if err := config.Join(outside, append(inside, columns...)); err != nil {
 		return fmt.Errorf("%s has problems:\n%w", c.File, err)
 	}
 	_, err = fmt.Fprintf(t.out, "%s is valid.\n", c.File)

@@ -22,6 +22,7 @@ type commands struct {
 	Migrate     migrateCommand     `cmd:"" help:"Bring the database to this version's schema (serve does it too)."`
 	Config      configCommand      `cmd:"" help:"Look at configuration files."`
 	Admin       adminCommand       `cmd:"" help:"Manage the installation's administrators."`
+	Users       usersCommand       `cmd:"" help:"Move users in and out."`
 	Healthcheck healthcheckCommand `cmd:"" help:"Ask a running server whether it is healthy; exit code 1 if not (for containers)."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
 }

@@ -17,7 +17,7 @@ const module = "gatehouse/"
 var allowed = map[string][]string{
 	"cmd/gatehouse": {
 		"config", "connectors", "connectors/builtin", "internal/id", "internal/password", "internal/seal", "internal/secret", "internal/web",
-		"login", "mfa", "provider", "session", "store", "store/redisdb", "store/sqldb", "tenancy", "ui",
+		"login", "mfa", "provider", "session", "store", "store/redisdb", "store/sqldb", "tenancy", "transfer", "ui",
 	},
 	"login": {
 		"connectors", "internal/id", "internal/password", "internal/secret", "internal/web", "mfa", "provider", "session", "store", "tenancy", "ui",
@@ -26,6 +26,7 @@ var allowed = map[string][]string{
 	"mfa":                {"internal/id", "internal/seal", "session", "store"},
 	"session":            {"internal/id", "internal/seal", "internal/secret", "store"},
 	"tenancy":            {"audit", "internal/id", "internal/password", "internal/seal", "internal/secret", "notify", "store"},
+	"transfer":           {"internal/id", "tenancy"},
 	"notify":             {"internal/id", "internal/seal"},
 	"connectors":         {"internal/id"},
 	"connectors/oidc":    {"connectors", "internal/secret"},

@@ -94,7 +94,7 @@ func Tenancy(t *testing.T, open func(t *testing.T) TenancyStore) {
 		"Memberships": testMemberships, "OneOwner": testOneOwner, "Standing": testStanding, "Groups": testGroups, "Identities": testIdentities,
 		"SetRole": testSetRole, "Once": testOnce, "TransactionRollsBack": testRollback, "RefusalEndsTransaction": testRefusal, "Record": testRecord,
 		"BadText": testBadText, "RaceIdentifier": testRaceIdentifier, "RaceOwner": testRaceOwner, "RacePasswordHash": testRacePasswordHash,
-		"RaceIdentity": testRaceIdentity, "RaceNames": testRaceNames,
+		"RaceIdentity": testRaceIdentity, "RaceNames": testRaceNames, "ExportUsers": testExportUsers,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, newWorld(t, open(t))) })
 	}

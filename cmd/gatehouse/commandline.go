@@ -1,0 +1,35 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"gatehouse/internal/id"
+	"gatehouse/store"
+	"gatehouse/tenancy"
+)
+
+// commandLine is the authority of whoever may run the program on the server's database: he may do anything anyway.
+func commandLine() tenancy.Scope { return tenancy.System("command line") }
+
+// open opens the stores for one command.
+func (f configFlag) open(ctx context.Context, t terminal) (*app, error) {
+	loaded, err := f.load()
+	if err != nil {
+		return nil, err
+	}
+	return openStores(ctx, loaded, newLogger(loaded.Log, t.err))
+}
+
+// findOrganization finds by slug; "" is none.
+func findOrganization(ctx context.Context, a *app, slug string) (id.Organization, error) {
+	if slug == "" {
+		return "", nil
+	}
+	found, err := a.directory.OrganizationBySlug(ctx, commandLine(), slug)
+	if errors.Is(err, store.ErrNotFound) {
+		return "", fmt.Errorf("there is no organization with the slug %q", slug)
+	}
+	return found.ID, err
+}
