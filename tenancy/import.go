@@ -92,7 +92,7 @@ func (d *Directory) ImportUser(ctx context.Context, scope Scope, row ImportRow, 
 		case errors.Is(err, errRehearsed):
 			return a.result, nil
 		default:
-			return a.result, refusedRow(taken(err, takenImport))
+			return a.result, refusedRow(taken(d.takenBy(err), takenImport))
 		}
 	}
 }
@@ -106,9 +106,10 @@ func refusedRow(err error) error {
 	return err
 }
 
+// takenImport are the conflicts of writing a row beside those of the user himself.
 var takenImport = map[string]string{
-	"username": takenUser["username"], "email": takenUser["email"], "phone": "This number is taken.", "slug": "The slug of an organization is taken.",
-	"id": "This id is taken.", "membership": "Somebody else put the user into the organization at the same moment.",
+	"slug": "The slug of an organization is taken.",
+	"id":   "This id is taken.", "membership": "Somebody else put the user into the organization at the same moment.",
 }
 
 // errRehearsed rolls a rehearsed row back.
@@ -179,12 +180,12 @@ func (a *admission) match(ctx context.Context, tx Store) (User, error) {
 		}
 	}
 	found, err := a.byIdentifier(ctx, tx, a.row.Email, func(u User, normal string) bool {
-		return !sameIdentifier(normal, u.Username) && (!sameIdentifier(normal, u.Email) || u.EmailVerified)
+		return !sameAddress(normal, u.Username) && (!sameAddress(normal, u.Email) || u.EmailVerified)
 	})
 	if !errors.Is(err, store.ErrNotFound) {
 		return found, err
 	}
-	return a.byIdentifier(ctx, tx, a.row.Username, func(u User, normal string) bool { return sameIdentifier(normal, u.Username) })
+	return a.byIdentifier(ctx, tx, a.row.Username, func(u User, normal string) bool { return sameAddress(normal, u.Username) })
 }
 
 func (a *admission) byIdentifier(ctx context.Context, tx Store, text string, counts func(u User, normal string) bool) (User, error) {
@@ -204,18 +205,17 @@ func (a *admission) byIdentifier(ctx context.Context, tx Store, text string, cou
 
 func (a *admission) create(ctx context.Context, tx Store) error {
 	now := a.d.now()
-	user := User{ID: a.row.ID, Active: true, EmailVerified: a.o.EmailsVerified, Created: now, Modified: now, Version: 1}
+	user := User{ID: a.row.ID, Active: true, Created: now, Modified: now, Version: 1}
 	if user.ID == "" {
 		user.ID = id.New[id.User]()
 	}
-	a.write(&user)
+	if err := a.write(&user); err != nil {
+		return err
+	}
 	if a.row.Given["date_joined"] {
 		user.Created = a.row.Created.UTC().Truncate(time.Microsecond)
 	}
 	user.PasswordHash = a.row.PasswordHash
-	if err := importable(user); err != nil {
-		return err
-	}
 	a.user, a.result.User, a.result.Outcome = user, user.ID, ImportCreated
 	if err := tx.CreateUser(ctx, user); err != nil {
 		return err
@@ -230,13 +230,32 @@ func (a *admission) event(action string) audit.Event {
 	return a.d.event(a.scope, action, string(a.user.ID), a.o.Organization)
 }
 
-// write copies what the row gives to a user.
-func (a *admission) write(to *User) {
+// write copies what the row gives to a user, and says what is wrong then.
+func (a *admission) write(to *User) error {
+	before := *to
+	if before.Version == 1 && before.Username == "" { // is being created
+		before = User{}
+	}
 	for name, copyTo := range importFields {
 		if a.row.Given[name] {
 			copyTo(to, a.row.User)
 		}
 	}
+	a.writeFlags(to)
+	if to.Email != before.Email && !a.row.Given["email_verified"] {
+		to.EmailVerified = a.o.EmailsVerified
+	}
+	to.EmailVerified = to.EmailVerified && to.Email != ""
+	found := problems{}
+	found.importable(before, to)
+	if a.row.Given["custom"] {
+		fields := a.d.Settings.Fields
+		to.Custom = fields.merge(found, before, fields.fromTexts(a.row.Custom), "")
+	}
+	return found.err()
+}
+
+func (a *admission) writeFlags(to *User) {
 	switch privileged := a.row.Staff || a.row.Superuser; {
 	case a.o.AllowPrivileged && a.row.Given["is_staff"]:
 		to.Staff = a.row.Staff
@@ -246,5 +265,4 @@ func (a *admission) write(to *User) {
 	if a.o.AllowPrivileged && a.row.Given["is_superuser"] {
 		to.Superuser = a.row.Superuser
 	}
-	to.EmailVerified = to.EmailVerified && to.Email != ""
 }

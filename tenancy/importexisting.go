@@ -46,14 +46,10 @@ func (a *admission) memberships(ctx context.Context, tx Store) ([]Membership, er
 }
 
 func (a *admission) update(ctx context.Context, tx Store, found User, memberships []Membership) error {
-	a.write(&a.user)
-	if found.Email != a.user.Email && !a.row.Given["email_verified"] {
-		a.user.EmailVerified = a.o.EmailsVerified && a.user.Email != ""
-	}
-	if err := importable(a.user); err != nil {
+	if err := a.write(&a.user); err != nil {
 		return err
 	}
-	changes := importChanges(found, a.user)
+	changes := userChanges(a.d.Settings.Fields, found, a.user)
 	if a.o.Rehearsal.invented(found.ID) {
 		a.result.Outcome = ImportUpdated
 		return a.wouldJoin(ctx, tx) // there is no row to write to
@@ -79,7 +75,7 @@ func (a *admission) update(ctx context.Context, tx Store, found User, membership
 		return nil
 	}
 	a.result.Outcome = ImportUpdated
-	event := a.event("user.updated")
+	event := a.event("user.changed")
 	event.Changes = changes
 	return tx.Record(ctx, event)
 }

@@ -14,6 +14,7 @@ type Rehearsal struct {
 	users         map[id.User]User
 	created       map[id.User]bool
 	memberships   map[id.User][]Membership
+	addresses     map[id.User]map[string]bool // whether it is verified, by normal form; an address stays when another becomes primary
 	identifiers   map[string]id.User
 	organizations map[string]bool
 }
@@ -22,6 +23,7 @@ type Rehearsal struct {
 func NewRehearsal() *Rehearsal {
 	return &Rehearsal{
 		users: map[id.User]User{}, created: map[id.User]bool{}, memberships: map[id.User][]Membership{}, identifiers: map[string]id.User{},
+		addresses:     map[id.User]map[string]bool{},
 		organizations: map[string]bool{},
 	}
 }
@@ -87,7 +89,7 @@ func (r *Rehearsal) take(a *admission) error {
 	if a.result.Outcome == ImportSkipped {
 		return nil
 	}
-	claims, err := claims(a.user)
+	claims, err := r.claims(a.user)
 	if err != nil {
 		return err
 	}
@@ -102,6 +104,7 @@ func (r *Rehearsal) take(a *admission) error {
 	for _, claim := range claims {
 		r.identifiers[claim.normal] = a.user.ID
 	}
+	r.remember(a.user)
 	if a.result.Outcome == ImportCreated {
 		r.created[a.user.ID] = true
 		if a.o.Organization != "" {
@@ -121,7 +124,7 @@ func (r *Rehearsal) release(user id.User) error {
 	if !rehearsed {
 		return nil
 	}
-	claims, err := claims(before)
+	claims, err := r.claims(before)
 	for _, claim := range claims {
 		delete(r.identifiers, claim.normal)
 	}
@@ -130,8 +133,8 @@ func (r *Rehearsal) release(user id.User) error {
 
 type claim struct{ field, normal string }
 
-// claims are the names that nobody else may have.
-func claims(u User) ([]claim, error) {
+// claims are the names of a user that nobody else may have: username, number, primary address and those that are verified.
+func (r *Rehearsal) claims(u User) ([]claim, error) {
 	var found []claim
 	for _, c := range []claim{{"username", u.Username}, {"email", u.Email}, {"phone", u.Phone}} {
 		if c.normal == "" {
@@ -143,5 +146,20 @@ func claims(u User) ([]claim, error) {
 		}
 		found = append(found, claim{c.field, normal})
 	}
+	for normal, verified := range r.addresses[u.ID] {
+		if verified {
+			found = append(found, claim{"email", normal})
+		}
+	}
 	return found, nil
+}
+
+// remember keeps the primary address, for when it is not primary any more.
+func (r *Rehearsal) remember(u User) {
+	if r.addresses[u.ID] == nil {
+		r.addresses[u.ID] = map[string]bool{}
+	}
+	if normal, err := Normalise(u.Email); err == nil {
+		r.addresses[u.ID][normal] = u.EmailVerified
+	}
 }

@@ -46,7 +46,9 @@ func openWorld(t testing.TB, url string) *world {
 	check(t, err)
 	t.Cleanup(func() { _ = w.db.Close() })
 	check(t, w.db.Migrate(t.Context()))
-	w.Directory = &tenancy.Directory{Store: w.db, Passwords: hasher, Keys: keys, Now: func() time.Time { return moment }}
+	fields, err := tenancy.NewFields([]tenancy.Field{{Name: "badge", Schema: map[string]any{"type": "string"}}, {Name: "floor", Schema: map[string]any{"type": "integer"}}})
+	check(t, err)
+	w.Directory = &tenancy.Directory{Settings: tenancy.Settings{Fields: fields}, Store: w.db, Passwords: hasher, Keys: keys, Now: func() time.Time { return moment }}
 	return w
 }
 

@@ -38,7 +38,7 @@ func TestForms(t *testing.T) {
 		}},
 		"values that are none": {"username,is_active,date_joined,birth_date,email,phone_number,password\nada,perhaps,soon,1.2.1990,x,12,secret\nada,,,1.2.1990,x,12,\n", []string{
 			"line 2: refused ada (date_joined: This is not a time such as 2026-03-01 12:00:00+00:00.; is_active: This is neither True nor False.)",
-			"line 3: refused ada (birth_date: This is not a date such as 2026-03-01.; email: This is not an e-mail address.; phone_number: A number begins with + and the country, and has digits only.)",
+			"line 3: refused ada (birth_date: This is not a date such as 2026-03-01.; email: This is not an e-mail address.; phone_number: This is not a phone number with international prefix, such as +39 02 1234 5678.)",
 		}},
 		"unknown hash":         {"username,password\nada,secret\n", []string{"line 2: refused ada (password: This is no password hash that can be taken over.)"}},
 		"unknown organization": {"username,organizations\nada,\"(nowhere,True)\"\n", []string{`line 2: refused ada (organizations: There is no organization "nowhere" here.)`}},
@@ -74,7 +74,7 @@ func TestUnreadableFiles(t *testing.T) {
 }
 
 func TestJSONLines(t *testing.T) {
-	_, lines := newWorld(t).imported(t, transfer.Import{Format: transfer.JSONL}, `{"username": "ada", "email": null, "custom": {"badge": 7}}
+	_, lines := newWorld(t).imported(t, transfer.Import{Format: transfer.JSONL}, `{"username": "ada", "email": null, "custom": {"badge": "7"}}
 not json
 
 {"username": "grace", "unknown": 1, "is_active": "maybe", "first_name": 3}

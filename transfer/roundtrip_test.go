@@ -104,10 +104,10 @@ func (w *world) populate(t *testing.T) {
 	t.Helper()
 	alpha, beta := w.organization(t, "alpha"), w.organization(t, "beta")
 	for i, u := range []tenancy.User{
-		{Username: "plain"},
-		{Username: "@formula", FirstName: "=1+1", LastName: "-2", Location: "\tindented", Notes: "+cmd|' /C calc'!A0\r\nnext\rline\n"},
+		{Username: "plain", Notes: "\tindented"},
+		{Username: "@formula", FirstName: "=1+1", LastName: "-2", Notes: "+cmd|' /C calc'!A0\r\nnext\rline\n"},
 		{Username: "quoted", FirstName: "'=x", LastName: "''@y", Location: "'plain", Notes: `say "hi", then; go`},
-		{Username: "-7", FirstName: "+4912345", LastName: "-7.5", Phone: "+4912345678", Staff: true, Superuser: true},
+		{Username: "-7", FirstName: "+4912345", LastName: "-7.5", Phone: "+390212345678", Staff: true, Superuser: true},
 		{Username: "full", Bio: "b", URL: "https://x.example", Company: "c", BirthDate: "1990-02-03", Expires: "2001-01-01", Language: "pt-BR", Custom: map[string]any{"badge": "7", "floor": 3.0}},
 	} {
 		if i != 2 {

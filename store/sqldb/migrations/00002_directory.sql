@@ -18,7 +18,8 @@ ALTER TABLE users ADD COLUMN version BIGINT NOT NULL DEFAULT 1;
 UPDATE users SET search = lower(username || ' ' || email || ' ' || first_name || ' ' || last_name);
 CREATE INDEX users_created ON users (created, id);
 CREATE INDEX users_username ON users (username, id);
-CREATE INDEX users_expiring ON users (expiration_date) WHERE active AND expiration_date <> '';
+CREATE INDEX users_expiring ON users (expiration_date, id) WHERE active AND expiration_date <> '';
+CREATE INDEX users_password_updated ON users (password_updated, id) WHERE active AND password_hash <> '';
 
 -- Every address of every user; users.email is a copy of the primary one. A verified address is also an identifier.
 CREATE TABLE email_addresses (
@@ -79,6 +80,7 @@ CREATE TABLE invitations (
 CREATE UNIQUE INDEX invitations_token ON invitations (token_hash);
 CREATE UNIQUE INDEX invitations_open ON invitations (organization_id, value) WHERE state = 'open';
 CREATE INDEX invitations_organization ON invitations (organization_id, created);
+CREATE INDEX invitations_expires ON invitations (expires);
 
 -- What siblings and Gatehouse itself check. Installation-wide: an application registers its own.
 CREATE TABLE permissions (
