@@ -270,7 +270,7 @@ func TestImportResumed(t *testing.T) {
 	f := newFixture(t)
 	old := f.Now
 	f.user(t, tenancy.NewUser{Username: "before"})
-	f.Directory.Now = func() time.Time { return old().Add(time.Hour) }
+	f.Now = func() time.Time { return old().Add(time.Hour) }
 	must(f.importRow(t, rowOf(tenancy.User{Username: "ours"}, "username"), tenancy.ImportOptions{}))(t)
 	o := tenancy.ImportOptions{OnExisting: tenancy.ExistingFail, Resumed: old().Add(time.Hour)}
 	if result, err := f.importRow(t, rowOf(tenancy.User{Username: "ours"}, "username"), o); err != nil || result.Outcome != tenancy.ImportCreated {

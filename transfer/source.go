@@ -39,7 +39,7 @@ func open(from io.Reader, format Format) (source, []string, error) {
 	)
 	if bytes.Equal(start, []byte{0xef, 0xbb, 0xbf}) {
 		_, _ = reader.Discard(3) // was peeked at
-		offset, start = 3, nil
+		offset = 3
 		notes = append(notes, "The file begins with a byte order mark, which was skipped.")
 	}
 	if format == JSONL {

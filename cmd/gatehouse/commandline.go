@@ -13,13 +13,21 @@ import (
 // commandLine is the authority of whoever may run the program on the server's database: he may do anything anyway.
 func commandLine() tenancy.Scope { return tenancy.System("command line") }
 
-// open opens the stores for one command.
+// open opens the stores for one command, with what every installation starts with.
 func (f configFlag) open(ctx context.Context, t terminal) (*app, error) {
 	loaded, err := f.load()
 	if err != nil {
 		return nil, err
 	}
-	return openStores(ctx, loaded, newLogger(loaded.Log, t.err))
+	a, err := openStores(ctx, loaded, newLogger(loaded.Log, t.err))
+	if err != nil {
+		return nil, err
+	}
+	if err := a.directory.Bootstrap(ctx, tenancy.System("start")); err != nil {
+		a.close()
+		return nil, fmt.Errorf("prepare the installation: %w", err)
+	}
+	return a, nil
 }
 
 // findOrganization finds by slug; "" is none.
