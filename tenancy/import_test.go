@@ -53,6 +53,9 @@ func TestImportAndExportAreForSuperusers(t *testing.T) {
 		if outcome(err) != tt.want || (read > 0) != (tt.want == "+") {
 			t.Errorf("export by %s: %v, %d users", name, err, read)
 		}
+		if found, err := f.FindUser(t.Context(), tt.scope, "Manager"); outcome(err) != tt.want || (found.ID == manager) != (tt.want == "+") {
+			t.Errorf("search by %s: %+v, %v", name, found, err)
+		}
 	}
 }
 
@@ -110,7 +113,7 @@ func TestImportMatches(t *testing.T) {
 		}
 	}
 	for name, email := range map[string]string{"an address that nobody proved": "grace@x.example", "a username that looks like it": "looks@like.example"} {
-		result, err := f.importRow(t, rowOf(tenancy.User{Username: "stranger" + name[:2], Email: email}, "username", "email"), tenancy.ImportOptions{OnExisting: tenancy.ExistingUpdate})
+		result, err := f.importRow(t, rowOf(tenancy.User{Username: "stranger" + email[:2], Email: email}, "username", "email"), tenancy.ImportOptions{OnExisting: tenancy.ExistingUpdate})
 		if result.Outcome == tenancy.ImportSkipped || result.Outcome == tenancy.ImportUpdated {
 			t.Errorf("%s: %+v, %v: taken for the account", name, result, err)
 		}

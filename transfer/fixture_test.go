@@ -104,7 +104,3 @@ func (w *world) user(t testing.TB, name string) tenancy.User {
 	}
 	return user
 }
-
-func rehearsal() tenancy.ImportOptions {
-	return tenancy.ImportOptions{Rehearsal: tenancy.NewRehearsal()}
-}

@@ -6,29 +6,32 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"gatehouse/transfer"
 )
 
-// FuzzImport: no file makes the reader panic, hang, or count other rows than it tells of. Users come by a rehearsal only.
-func FuzzImport(f *testing.F) {
-	for _, seed := range []string{openWISP, duplicates, "username;email\r\na;b\r\n", "\ufeffusername\n\"a", "username,\"organizations (id, slug, name, role)\"\na,\"(1,b,c,owner)\"\n", `{"username":"a","organizations":[{"slug":"x"}]}`} {
-		f.Add(seed, false)
-		f.Add(seed, true)
+// FuzzDecode: no file makes the reader panic or hang, and going on after any row gives the same rows as reading on.
+func FuzzDecode(f *testing.F) {
+	for _, seed := range []string{
+		openWISP, duplicates, "username;email\r\na;b\r\n", "\ufeffusername\n\"a", "username,\"organizations (id, slug, name, role)\"\na,\"(1,b,c,owner)\"\n",
+		`{"username":"a","organizations":[{"slug":"x"}],"custom":{"badge":1}}` + "\n\n[]\n", "username,custom.badge,custom\na,b,\"{\"\"c\"\":1}\"\n",
+	} {
+		f.Add(seed, false, 1)
+		f.Add(seed, true, 1)
 	}
-	w := newWorld(f)
-	f.Fuzz(func(t *testing.T, content string, objects bool) {
+	f.Fuzz(func(t *testing.T, content string, objects bool, from int) {
 		format := transfer.CSV
 		if objects {
 			format = transfer.JSONL
 		}
-		seen := 0
-		totals, err := transfer.Import{
-			Directory: w.Directory, Scope: system(), Format: format, Options: rehearsal(),
-			Each: func(l transfer.Line) error { seen++; return nil },
-		}.Run(t.Context(), strings.NewReader(content))
-		if totals.Rows() != seen {
-			t.Errorf("%d rows told of, %+v counted (%v)", seen, totals, err)
+		all, ended := transfer.Decode(content, format, 0)
+		if from < 1 || from > len(all) {
+			return
+		}
+		rest, endedToo := transfer.Decode(content, format, from)
+		if diff := cmp.Diff(all[from:], rest, cmpopts.EquateEmpty()); diff != "" || ended != endedToo {
+			t.Errorf("from row %d: %s; %q and %q", from, diff, ended, endedToo)
 		}
 	})
 }
