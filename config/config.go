@@ -100,6 +100,8 @@ type Users struct {
 
 	PhonePrefixes []string    `yaml:"phone_prefixes"` // that a bare number at sign-in may stand for
 	Fields        []UserField `yaml:"fields"`
+
+	Export []ExportField `yaml:"export"` // columns of "gatehouse users export"; empty: the documented ones
 }
 
 // Factors are about second factors.
@@ -168,6 +170,14 @@ type Connector struct {
 	AllowedDomains       []string `yaml:"allowed_domains"`
 	AuthoritativeDomains []string `yaml:"authoritative_domains"`
 	Settings             Settings `yaml:"settings"`
+}
+
+// ExportField is a column: in the file a plain name or path, or all of this.
+type ExportField struct {
+	Name         string   `yaml:"name"`
+	Fields       []string `yaml:"fields"`
+	Header       string   `yaml:"header"`
+	HeaderFields []string `yaml:"header_fields"`
 }
 
 // Default is the configuration of a program that is given none.

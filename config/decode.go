@@ -88,6 +88,8 @@ func (d *decoder) decode(node ast.Node, target reflect.Value, path string) {
 		d.values(node, pointer, path)
 	case *secret.Text:
 		d.secret(node, pointer, path)
+	case *ExportField:
+		d.exportField(node, pointer, path)
 	case *Duration:
 		*pointer = parsed(d, node, path, parseDuration)
 	case *netip.Prefix:
@@ -122,6 +124,16 @@ func (d *decoder) decodeKind(node ast.Node, target reflect.Value, path string) {
 		d.number(node, target, path)
 	default:
 		panic("config: no way to read a " + target.Type().String())
+	}
+}
+
+// exportField is a name alone, or a mapping.
+func (d *decoder) exportField(node ast.Node, target *ExportField, path string) {
+	switch node.(type) {
+	case *ast.MappingNode, *ast.MappingValueNode:
+		d.decodeKind(node, reflect.ValueOf(target).Elem(), path)
+	default:
+		target.Name, _ = d.text(node, path)
 	}
 }
 

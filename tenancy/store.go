@@ -22,6 +22,7 @@ type Store interface {
 	Permissions
 	Identities
 	Outbox
+	Transfers
 	Passwords
 	Expiries
 	APITokens
@@ -105,6 +106,14 @@ type Identities interface {
 type Outbox interface {
 	// Enqueue writes a message.
 	Enqueue(ctx context.Context, message notify.Message) error
+}
+
+// Transfers read many users at once.
+type Transfers interface {
+	// ExportUsers lists the members of an organization, or everybody where that is "", with their memberships in it, or all of theirs:
+	// those after the cursor in the order of (Created, ID), at most limit, in two statements. To a scope that does not see everything
+	// there is nobody.
+	ExportUsers(ctx context.Context, scope Scope, organization id.Organization, after ExportCursor, limit int) ([]ExportedUser, error)
 }
 
 // Passwords are more about them than Users has.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"gatehouse/config"
 )
@@ -63,7 +64,11 @@ func (c configCheckCommand) Run(t terminal) error {
 	if _, err := userSettings(checked); err != nil && !errors.As(err, &fields) {
 		return err
 	}
-	if err := config.Join(outside, append(inside, fields...)); err != nil {
+	var columns config.Problems
+	if err := checkExport(checked); err != nil && !errors.As(err, &columns) {
+		return err
+	}
+	if err := config.Join(outside, slices.Concat(inside, fields, columns)); err != nil {
 		return fmt.Errorf("%s has problems:\n%w", c.File, err)
 	}
 	_, err = fmt.Fprintf(t.out, "%s is valid.\n", c.File)

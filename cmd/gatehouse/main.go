@@ -18,15 +18,19 @@ var version = "development"
 
 // commands is the command line.
 type commands struct {
-	Serve       serveCommand       `cmd:"" help:"Run the identity provider."`
-	Demo        demoCommand        `cmd:"" help:"Run a demonstration: an upstream, Gatehouse and a sibling service, on this machine only."`
-	Migrate     migrateCommand     `cmd:"" help:"Bring the database to this version's schema (serve does it too)."`
-	Config      configCommand      `cmd:"" help:"Look at configuration files."`
-	Admin       adminCommand       `cmd:"" help:"Manage the installation's administrators."`
-	Mail        mailCommand        `cmd:"" help:"Send a test letter, look at the outbox."`
-	Jobs        jobsCommand        `cmd:"" help:"Look at periodic jobs, run one now."`
-	Healthcheck healthcheckCommand `cmd:"" help:"Ask a running server whether it is healthy; exit code 1 if not (for containers)."`
-	Version     versionCommand     `cmd:"" help:"Print the version."`
+	Serve         serveCommand         `cmd:"" help:"Run the identity provider."`
+	Demo          demoCommand          `cmd:"" help:"Run a demonstration: an upstream, Gatehouse and a sibling service, on this machine only."`
+	Migrate       migrateCommand       `cmd:"" help:"Bring the database to this version's schema (serve does it too)."`
+	Config        configCommand        `cmd:"" help:"Look at configuration files."`
+	Admin         adminCommand         `cmd:"" help:"Manage the installation's administrators."`
+	Users         usersCommand         `cmd:"" help:"Manage users, and move them in and out."`
+	Organizations organizationsCommand `cmd:"" help:"Manage organizations."`
+	Groups        groupsCommand        `cmd:"" help:"Manage shared groups."`
+	Tokens        tokensCommand        `cmd:"" help:"Manage API tokens."`
+	Mail          mailCommand          `cmd:"" help:"Send a test letter, look at the outbox."`
+	Jobs          jobsCommand          `cmd:"" help:"Look at periodic jobs, run one now."`
+	Healthcheck   healthcheckCommand   `cmd:"" help:"Ask a running server whether it is healthy; exit code 1 if not (for containers)."`
+	Version       versionCommand       `cmd:"" help:"Print the version."`
 
 	VersionFlag kong.VersionFlag `name:"version" help:"Print the version."`
 }

@@ -17,7 +17,7 @@ const module = "gatehouse/"
 var allowed = map[string][]string{
 	"cmd/gatehouse": {
 		"config", "connectors", "connectors/builtin", "internal/id", "internal/password", "internal/seal", "internal/secret", "internal/web",
-		"jobs", "login", "mfa", "notify", "provider", "session", "store", "store/redisdb", "store/sqldb", "tenancy", "ui",
+		"jobs", "login", "mfa", "notify", "provider", "session", "store", "store/redisdb", "store/sqldb", "tenancy", "transfer", "ui",
 	},
 	"login": {
 		"connectors", "internal/id", "internal/password", "internal/secret", "internal/web", "mfa", "provider", "session", "store", "tenancy", "ui",
@@ -28,6 +28,7 @@ var allowed = map[string][]string{
 	"tenancy":            {"audit", "internal/id", "internal/password", "internal/seal", "internal/secret", "notify", "store"},
 	"notify":             {"internal/id", "internal/seal", "internal/secret", "store"},
 	"jobs":               {"internal/id", "store"},
+	"transfer":           {"internal/id", "tenancy"},
 	"connectors":         {"internal/id"},
 	"connectors/oidc":    {"connectors", "internal/secret"},
 	"connectors/builtin": {"connectors", "connectors/oidc"},
