@@ -101,6 +101,9 @@ func Tenancy(t *testing.T, open func(t *testing.T) TenancyStore) {
 		"Rehash": testRehash, "ExpiringUsers": testExpiringUsers, "AgingPasswords": testAgingPasswords, "DeactivateExpired": testDeactivateExpired,
 		"APITokens": testAPITokens, "APITokensDeleted": testAPITokensDeleted, "APITokensExpired": testAPITokensExpired, "HasIdentity": testHasIdentity,
 		"RaceIdentity": testRaceIdentity, "RaceNames": testRaceNames,
+		"Emails": testEmails, "VerifyEmail": testVerifyEmail, "PrimaryEmail": testPrimaryEmail, "DeleteEmail": testDeleteEmail,
+		"RaceVerify": testRaceVerify, "RaceMirror": testRaceMirror, "Profile": testProfile, "UniqueValues": testUniqueValues,
+		"DeleteUser": testDeleteUser, "LastSuperuser": testLastSuperuser, "RaceSuperusers": testRaceSuperusers, "DeleteIdentity": testDeleteIdentity,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, newWorld(t, open(t))) })
 	}
