@@ -220,6 +220,19 @@ func TestInviterLostHisAuthority(t *testing.T) {
 	}
 }
 
+// An inviter who may still invite, but not put people into the group any more, makes a manager without it.
+func TestInviterLostTheGroup(t *testing.T) {
+	w := newTown(t)
+	_, token := w.invite(t, w.scope(t, w.manager), tenancy.NewInvitation{Organization: w.a, Email: "new@x.example", Role: tenancy.Manager, Groups: []id.Group{w.ofA}})
+	w.raw(t, `DELETE FROM group_members WHERE user_id = $1`, string(w.manager))
+	w.raw(t, `INSERT INTO user_permissions (user_id, permission) VALUES ($1, $2)`, string(w.manager), string(tenancy.AddMembership))
+	user := must(w.AcceptInvitationAsNew(t.Context(), token, tenancy.NewUser{Username: "fresh", Password: goodPassword}))(t)
+	groups := must(w.db.GroupsOf(t.Context(), system(), user.ID))(t)
+	if w.role(t, w.a, user.ID) != tenancy.Manager || len(groups) != 0 {
+		t.Errorf("joined as %s in %v", w.role(t, w.a, user.ID), groups)
+	}
+}
+
 func TestInvitationGone(t *testing.T) {
 	for name, spoil := range map[string]func(t *testing.T, w *town, i tenancy.Invitation){
 		"revoked": func(t *testing.T, w *town, i tenancy.Invitation) {
