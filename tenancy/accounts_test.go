@@ -116,8 +116,11 @@ func TestExpiry(t *testing.T) {
 func TestOwnUsername(t *testing.T) {
 	f := newFixture(t)
 	ada, own := f.person(t, "ada")
-	_, err := f.UpdateUser(t.Context(), own, ada, tenancy.UserChange{Username: to("boss@x.example")})
-	wantInvalid(t, err, "username")
+	must(f.AddEmail(t.Context(), own, ada, "second@x.example"))(t)
+	for _, address := range []string{"boss@x.example", "second@x.example"} {
+		_, err := f.UpdateUser(t.Context(), own, ada, tenancy.UserChange{Username: to(address)})
+		wantInvalid(t, err, "username")
+	}
 	must(f.UpdateUser(t.Context(), own, ada, tenancy.UserChange{Username: to("ADA@x.example")}))(t)
 	must(f.UpdateUser(t.Context(), system(), ada, tenancy.UserChange{Username: to("boss@x.example")}))(t)
 }
