@@ -39,7 +39,7 @@ func engines(t *testing.T, run func(t *testing.T, open func(t *testing.T, now fu
 
 func open(t *testing.T, url string, pool int, now func() time.Time) *sqldb.DB {
 	t.Helper()
-	db, err := sqldb.Open(t.Context(), sqldb.Options{URL: secret.New(url), Now: now, PoolSize: pool})
+	db, err := sqldb.Open(t.Context(), sqldb.Options{URL: secret.New(url), Now: now, PoolSize: pool, Fields: storetest.Fields(t)})
 	if err != nil {
 		t.Fatal(err)
 	}

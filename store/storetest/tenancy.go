@@ -86,7 +86,7 @@ func (w *world) scope(t *testing.T, user id.User) tenancy.Scope {
 	return scope
 }
 
-// Tenancy runs the suite of tenancy.Store.
+// Tenancy runs the suite of tenancy.Store, opened with Fields.
 func Tenancy(t *testing.T, open func(t *testing.T) TenancyStore) {
 	for name, test := range map[string]func(*testing.T, *world){
 		"Users": testUsers, "Identifiers": testIdentifiers, "UpdateUser": testUpdateUser, "PasswordHash": testPasswordHash,
@@ -97,6 +97,9 @@ func Tenancy(t *testing.T, open func(t *testing.T) TenancyStore) {
 		"Rehash": testRehash, "ExpiringUsers": testExpiringUsers, "AgingPasswords": testAgingPasswords, "DeactivateExpired": testDeactivateExpired,
 		"APITokens": testAPITokens, "APITokensDeleted": testAPITokensDeleted, "APITokensExpired": testAPITokensExpired, "HasIdentity": testHasIdentity,
 		"RaceIdentity": testRaceIdentity, "RaceNames": testRaceNames,
+		"Emails": testEmails, "VerifyEmail": testVerifyEmail, "PrimaryEmail": testPrimaryEmail, "DeleteEmail": testDeleteEmail,
+		"RaceVerify": testRaceVerify, "RaceMirror": testRaceMirror, "Profile": testProfile, "UniqueValues": testUniqueValues,
+		"DeleteUser": testDeleteUser, "LastSuperuser": testLastSuperuser, "RaceSuperusers": testRaceSuperusers, "DeleteIdentity": testDeleteIdentity,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, newWorld(t, open(t))) })
 	}
