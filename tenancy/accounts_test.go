@@ -60,7 +60,7 @@ func TestInvalidUsers(t *testing.T) {
 	long := strings.Repeat("x", 20_000)
 	for field, changes := range map[string][]tenancy.UserChange{
 		"username":        {{Username: to("")}, {Username: to("TAKEN")}, {Username: to("a b")}, {Username: to("аda")}, {Username: to("😀")}, {Username: to("+390212345678")}},
-		"phone_number":    {{Phone: to("02 1234")}, {Phone: to("+39 02 1234 5678")}, {Phone: to("+1")}, {Phone: to("+1-800-FLOWERS")}, {Phone: to(long)}},
+		"phone_number":    {{Phone: to("02 1234")}, {Phone: to("+39 02 1234 5678")}, {Phone: to("+1")}, {Phone: to("+1 111 111 1111")}, {Phone: to("+1-800-FLOWERS")}, {Phone: to(long)}},
 		"first_name":      {{FirstName: to(long)}, {FirstName: to("a\u202eb")}, {FirstName: to("a\nb")}},
 		"last_name":       {{LastName: to("\u2066")}},
 		"bio":             {{Bio: to(long)}},
@@ -116,8 +116,11 @@ func TestExpiry(t *testing.T) {
 func TestOwnUsername(t *testing.T) {
 	f := newFixture(t)
 	ada, own := f.person(t, "ada")
-	_, err := f.UpdateUser(t.Context(), own, ada, tenancy.UserChange{Username: to("boss@x.example")})
-	wantInvalid(t, err, "username")
+	must(f.AddEmail(t.Context(), own, ada, "second@x.example"))(t)
+	for _, address := range []string{"boss@x.example", "second@x.example"} {
+		_, err := f.UpdateUser(t.Context(), own, ada, tenancy.UserChange{Username: to(address)})
+		wantInvalid(t, err, "username")
+	}
 	must(f.UpdateUser(t.Context(), own, ada, tenancy.UserChange{Username: to("ADA@x.example")}))(t)
 	must(f.UpdateUser(t.Context(), system(), ada, tenancy.UserChange{Username: to("boss@x.example")}))(t)
 }
