@@ -94,9 +94,9 @@ func (u User) Name() string {
 	}
 }
 
-// SearchText is what searches for a user look through: names, address and phone, folded (see Fold).
+// SearchText is what searches for a user look through: names, address and phone, in their searchable form.
 func (u User) SearchText() string {
-	return Fold(strings.Join([]string{u.Username, u.Email, u.FirstName, u.LastName, u.Phone}, " "))
+	return Searchable(strings.Join([]string{u.Username, u.Email, u.FirstName, u.LastName, u.Phone}, " "))
 }
 
 // FactorPolicy says whether an organization demands a second factor of its members.
@@ -125,7 +125,7 @@ type Organization struct {
 }
 
 // SearchText is what searches for an organization look through.
-func (o Organization) SearchText() string { return Fold(o.Name + " " + o.Slug) }
+func (o Organization) SearchText() string { return Searchable(o.Name + " " + o.Slug) }
 
 // Membership is a user in an organization.
 type Membership struct {
@@ -212,6 +212,9 @@ type Group struct {
 	Modified     time.Time
 	Version      int64 // counted by the store at each change
 }
+
+// SearchText is what searches for a group look through.
+func (g Group) SearchText() string { return Searchable(g.Name) }
 
 // Identity links an upstream's stable subject to a user.
 type Identity struct {

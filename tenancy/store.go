@@ -16,6 +16,7 @@ type Store interface {
 	Organizations
 	Groups
 	Identities
+	Listings
 	Outbox
 
 	// InTx runs work in one transaction and commits if it returns nil. work must use only the Store it is given. Serialization

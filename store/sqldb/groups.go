@@ -10,7 +10,7 @@ import (
 
 var (
 	groupInsert = unscoped("an insert; CreateGroup checks the organization",
-		`INSERT INTO groups (id, organization_id, name) VALUES ($1, $2, $3)`)
+		`INSERT INTO groups (id, organization_id, name, search) VALUES ($1, $2, $3, $4)`)
 	groupPermissionInsert = unscoped("belongs to the group just written",
 		`INSERT INTO group_permissions (group_id, permission) VALUES ($1, $2)`)
 	groupByID = scoped(`SELECT g.id, COALESCE(g.organization_id, ''), g.name, COALESCE(p.permission, '') FROM groups g
@@ -27,7 +27,7 @@ func (q *queries) CreateGroup(ctx context.Context, scope tenancy.Scope, group te
 		return store.ErrNotFound
 	}
 	return q.transaction(ctx, func(tx *queries) error {
-		if _, err := tx.exec(ctx, groupInsert, string(group.ID), orNull(group.Organization), group.Name); err != nil {
+		if _, err := tx.exec(ctx, groupInsert, string(group.ID), orNull(group.Organization), group.Name, group.SearchText()); err != nil {
 			return err
 		}
 		for _, permission := range group.Permissions {
