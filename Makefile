@@ -38,6 +38,10 @@ test-fast: ## Run what needs nothing installed; says what it skips
 test-race: ## Run the tests of packages with shared state under the race detector
 	GATEHOUSE_TEST_REQUIRE=1 go test -race -timeout 20m ./session ./store/... ./provider ./connectors/... ./mfa ./tenancy ./internal/...
 
+.PHONY: mutate
+mutate: ## Take each policy check away, run the tests, report what they do not notice (takes an hour)
+	go test ./internal/mutate -run TestMutants -count=1 -timeout 0 -v -mutate
+
 .PHONY: screenshots
 screenshots: deps ## Write a picture of every page to _screenshots/
 	GATEHOUSE_SCREENSHOTS=$(CURDIR)/_screenshots GATEHOUSE_TEST_REQUIRE=1 go test -count=1 ./e2e ./ui

@@ -16,6 +16,10 @@ func (h *Handler) home(w http.ResponseWriter, r *http.Request) error {
 		http.Redirect(w, r, SignInPath, http.StatusSeeOther)
 		return nil
 	}
+	if v.facts.expired && v.facts.byPassword() {
+		http.Redirect(w, r, SignInPath, http.StatusSeeOther)
+		return nil
+	}
 	user := v.facts.standing.User
 	view := ui.Home{Name: user.Name(), Username: user.Username, Email: user.Email, SignOutAction: "/signout", FactorCount: len(v.facts.factors)}
 	for _, place := range v.facts.places() {

@@ -69,6 +69,8 @@ func silentRefusal(s step) provider.AuthorizeError {
 		return provider.AuthorizeError{Code: "account_selection_required", Description: "An organization must be picked."}
 	case stepRefuse:
 		return provider.AuthorizeError{Code: "access_denied", Description: "The signed-in user may not use this application."}
+	case stepPassword:
+		return provider.AuthorizeError{Code: "interaction_required", Description: "The password has expired."}
 	default:
 		return provider.AuthorizeError{Code: "interaction_required", Description: "A second factor is needed."}
 	}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"gatehouse/mfa"
+	"gatehouse/store"
 	"gatehouse/tenancy"
 	"gatehouse/ui"
 )
@@ -43,6 +44,9 @@ func (h *Handler) enrol(w http.ResponseWriter, r *http.Request) error {
 	_, err = h.Factors.Confirm(r.Context(), v.facts.user(), *offered, "Authenticator", r.PostFormValue("code"))
 	if errors.Is(err, mfa.ErrWrongCode) {
 		return h.showEnrol(w, r, v, d, http.StatusUnauthorized, wrongCode())
+	}
+	if errors.Is(err, store.ErrConflict) { // the form was sent twice
+		return errWrongStep
 	}
 	if err != nil {
 		return h.factorError(err)
@@ -86,7 +90,7 @@ func (h *Handler) showPrompt(w http.ResponseWriter, v *visit, status int, alert 
 func (h *Handler) showEnrol(w http.ResponseWriter, r *http.Request, v *visit, d decision, status int, alert *ui.Alert) error {
 	flow := v.open.flow()
 	if flow.Enrolment == nil {
-		offered, err := h.Factors.Begin(account(v.facts.standing.User))
+		offered, err := h.Factors.Begin(label(v.facts.standing.User))
 		if err != nil {
 			return err
 		}
@@ -109,7 +113,8 @@ func (h *Handler) showEnrol(w http.ResponseWriter, r *http.Request, v *visit, d 
 	return h.Pages.Render(w, status, view)
 }
 
-func account(user tenancy.User) string {
+// label is how an authenticator app shows the account.
+func label(user tenancy.User) string {
 	if user.Email != "" {
 		return user.Email
 	}

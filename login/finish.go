@@ -17,7 +17,7 @@ import (
 
 // Authentication method references in tokens (RFC 8176; "fed", an upstream vouched, is not registered but in wide use).
 const (
-	amrPassword  = "pwd"
+	amrPassword  = tenancy.MethodPassword
 	amrFederated = "fed"
 	amrOTP       = "otp"
 	amrMulti     = "mfa"
@@ -26,13 +26,14 @@ const (
 // finish ends the flow: of many requests exactly one takes it. The browser gets a session, the client its code.
 func (h *Handler) finish(w http.ResponseWriter, r *http.Request, v *visit, d decision) error {
 	ctx := r.Context()
-	flow, err := h.takeFlow(ctx, v.browser, v.open.id)
-	if errors.Is(err, store.ErrNotFound) {
+	err := h.takeOpen(ctx, v.browser, v.open)
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrStale) {
 		return errFlowGone(err)
 	}
 	if err != nil {
 		return err
 	}
+	flow := *v.open.flow()
 	live, err := h.establish(w, r, v, flow)
 	if err != nil {
 		return err
@@ -66,7 +67,11 @@ func (h *Handler) establish(w http.ResponseWriter, r *http.Request, v *visit, fl
 	case flow.First == nil && flow.FactorOf != live.User:
 		return nil, errFlowGone(errors.New("the session became another user's while the flow was under way"))
 	case flow.First == nil:
-		return h.renew(ctx, w, v.token, func(s *session.Session) { addFactor(s) })
+		renewed, err := h.renew(ctx, w, v.token, addFactor)
+		if errors.Is(err, store.ErrNotFound) { // it was ended in another tab
+			return nil, errFlowGone(err)
+		}
+		return renewed, err
 	}
 	if err := h.recordLogin(ctx, flow.First); err != nil {
 		return nil, err

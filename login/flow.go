@@ -2,6 +2,7 @@ package login
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"gatehouse/internal/secret"
 	"gatehouse/mfa"
 	"gatehouse/session"
+	"gatehouse/store"
 )
 
 const flowLifetime = 30 * time.Minute
@@ -81,11 +83,25 @@ func (h *Handler) findFlow(ctx context.Context, browser, flowID string) (*openFl
 
 // save writes the flow back; store.ErrStale if another request changed it meanwhile.
 func (h *Handler) save(ctx context.Context, browser string, open *openFlow) error {
-	return h.Flows.Replace(ctx, flowToken(browser, open.id), open.held)
+	err := h.Flows.Replace(ctx, flowToken(browser, open.id), open.held)
+	if errors.Is(err, store.ErrNotFound) { // another request has ended it
+		return errFlowGone(err)
+	}
+	return err
 }
 
-// takeFlow ends the flow and returns it; exactly one request gets it.
+// takeFlow ends the flow of a state and returns it; exactly one request gets it.
 func (h *Handler) takeFlow(ctx context.Context, browser, flowID string) (Flow, error) {
 	held, err := h.Flows.Take(ctx, flowToken(browser, flowID))
 	return held.Value, err
+}
+
+// takeOpen ends a flow as it was found. One that another request has changed since is lost, and store.ErrStale: what was decided
+// about the one person must not be done for another, who gave his password at that moment.
+func (h *Handler) takeOpen(ctx context.Context, browser string, open *openFlow) error {
+	held, err := h.Flows.Take(ctx, flowToken(browser, open.id))
+	if err == nil && !open.held.Same(held) {
+		return store.ErrStale
+	}
+	return err
 }

@@ -22,6 +22,7 @@ const (
 	SignInPath   = "/signin"
 	CallbackPath = "/signin/callback/" // followed by the connector's id; registered at the upstream
 	SetupPath    = "/setup"
+	ResetPath    = "/reset-password"
 )
 
 // Handler serves the browser's way in. All fields are required.
@@ -55,9 +56,15 @@ func (h *Handler) Mount(r chi.Router) {
 	get(CallbackPath+"{connector}", h.callback)
 	post(SignInPath+"/factor", h.factor)
 	post(SignInPath+"/enrol", h.enrol)
+	post(SignInPath+"/new-password", h.newPassword)
 	post(SignInPath+"/organization", h.organization)
 	post("/signout", h.signOut)
 	get("/signed-out", h.signedOut)
+	get(ResetPath, h.reset)
+	post(ResetPath, h.resetPost)
+	get(ResetPath+"/sent", h.resetSent)
+	post(ResetPath+"/choose", h.resetChoose)
+	get(ResetPath+"/done", h.resetDone)
 	get(SetupPath, h.setup)
 	post(SetupPath, h.setupPost)
 }

@@ -134,6 +134,21 @@ func TestTamperedCookies(t *testing.T) {
 	}
 }
 
+// TestWeakBrowserCookie: flows are not bound to a secret that somebody else could guess or plant.
+func TestWeakBrowserCookie(t *testing.T) {
+	h := newHouse(t)
+	b := h.browser()
+	home := must[*url.URL](t)(url.Parse(h.url))
+	name := "gatehouse_browser_" + home.Port()
+	b.client.Jar.SetCookies(home, []*http.Cookie{{Name: name, Value: "guessed", Path: "/"}})
+	b.begin("harbour")
+	for _, cookie := range b.client.Jar.Cookies(home) {
+		if cookie.Name == name && len(cookie.Value) < 43 {
+			t.Errorf("the flow is bound to %q", cookie.Value)
+		}
+	}
+}
+
 func TestCookiesAreGuarded(t *testing.T) {
 	h := newHouse(t)
 	b := h.browser()
@@ -170,8 +185,10 @@ func TestLargeAndBrokenForms(t *testing.T) {
 	h := newHouse(t)
 	b := h.browser()
 	flow := b.begin("harbour")
-	large := url.Values{"flow": {flow}, "identifier": {strings.Repeat("x", 1<<20)}, "password": {"x"}}
-	wantStatus(t, b.post("/signin/password", large), http.StatusRequestEntityTooLarge, "larger")
+	for _, size := range []int{64 << 10, 1 << 20} {
+		large := url.Values{"flow": {flow}, "identifier": {strings.Repeat("x", size)}, "password": {"x"}}
+		wantStatus(t, b.post("/signin/password", large), http.StatusRequestEntityTooLarge, "larger")
+	}
 	for _, name := range []string{"\xff\xfe", "a\x00b", strings.Repeat("é", 5000), "' OR 1=1 --", "<script>alert(1)</script>"} {
 		p := b.password(flow, name, "\xff\x00")
 		if p.status != http.StatusUnauthorized || strings.Contains(p.text, "<script>alert") {

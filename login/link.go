@@ -56,22 +56,23 @@ func newUser(configured connectors.Configured, identity connectors.Identity) ten
 func (h *Handler) known(ctx context.Context, configured connectors.Configured, identity connectors.Identity) (connectors.Known, error) {
 	known := connectors.Known{Email: identity.BestEmail()}
 	linked, err := h.Directory.UserByIdentity(ctx, linking(), configured.ID, identity.Subject)
-	if known.Linked, err = found(linked, err); err != nil || known.Linked != nil || known.Email.Address == "" {
+	if known.Linked, err = h.found(linked, err); err != nil || known.Linked != nil || known.Email.Address == "" {
 		return known, err
 	}
-	same, err := h.Directory.UserByEmail(ctx, linking(), known.Email.Address)
-	known.SameOne, err = found(same, err)
+	same, address, err := h.Directory.UserByEmail(ctx, linking(), known.Email.Address)
+	same.EmailVerified = address.Verified // of the address in question, which need not be the primary one
+	known.SameOne, err = h.found(same, err)
 	return known, err
 }
 
-func found(user tenancy.User, err error) (*connectors.Account, error) {
+func (h *Handler) found(user tenancy.User, err error) (*connectors.Account, error) {
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil //nolint:nilnil // nobody is an answer
 	}
 	if err != nil {
 		return nil, err
 	}
-	return &connectors.Account{User: user.ID, Active: user.Active, Verified: user.EmailVerified, Privileged: user.Staff || user.Superuser}, nil
+	return &connectors.Account{User: user.ID, Active: h.Directory.MaySignIn(user), Verified: user.EmailVerified, Privileged: user.Staff || user.Superuser}, nil
 }
 
 func refusalText(name string, why connectors.Refusal) string {

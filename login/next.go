@@ -23,6 +23,7 @@ type step string
 const (
 	stepSignIn       step = "sign in"
 	stepPrompt       step = "prompt for factor"
+	stepPassword     step = "change password"
 	stepEnrol        step = "enrol factor"
 	stepOrganization step = "pick organization"
 	stepRefuse       step = "refuse"
@@ -54,11 +55,12 @@ type facts struct {
 	session  *session.Session           // nil: no live session in this browser
 	standing *tenancy.Standing          // of the user of flow.First, else of the session; nil: nobody yet, or disabled
 	factors  []mfa.Factor               // of that user
+	expired  bool                       // his local password
 }
 
 // next is the only place that decides what comes after.
 func next(f facts) decision {
-	if f.standing == nil || (f.flow.First == nil && !f.sessionSuffices()) {
+	if f.standing == nil || f.outdated() || (f.flow.First == nil && !f.sessionSuffices()) {
 		return decision{step: stepSignIn}
 	}
 	if f.hintsAtAnother() {
@@ -66,6 +68,9 @@ func next(f facts) decision {
 	}
 	if !f.factorDone() && len(f.factors) > 0 {
 		return decision{step: stepPrompt}
+	}
+	if f.expired && f.byPassword() {
+		return decision{step: stepPassword}
 	}
 	found := f.organization()
 	if found.step != stepDone {
@@ -79,6 +84,20 @@ func next(f facts) decision {
 	case mfa.StepNone:
 	}
 	return found
+}
+
+// byPassword reports whether the sign-in rests on the local password: whom an upstream vouches for, its age does not concern.
+func (f facts) byPassword() bool {
+	if f.flow.First != nil {
+		return f.flow.First.Method == amrPassword
+	}
+	return f.session != nil && slices.Contains(f.session.AMR, amrPassword)
+}
+
+// outdated reports whether the password that was shown in this flow has been replaced since: somebody else may have shown it.
+func (f facts) outdated() bool {
+	first := f.flow.First
+	return first != nil && first.Method == amrPassword && first.At.Before(f.standing.User.PasswordUpdated)
 }
 
 // sessionSuffices reports whether the request accepts the live session as the first factor (OpenID Connect Core section 3.1.2.1:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"gatehouse/internal/password"
@@ -33,6 +34,7 @@ func (h *Handler) password(w http.ResponseWriter, r *http.Request) error {
 	if err := h.countAttempt(r, identifier); err != nil {
 		return err
 	}
+	at := h.Now() // before the check: of a password that is replaced meanwhile the flow must be older
 	user, err := h.Directory.Authenticate(r.Context(), identifier, r.PostFormValue("password"))
 	switch {
 	case errors.Is(err, tenancy.ErrBadCredentials):
@@ -40,11 +42,15 @@ func (h *Handler) password(w http.ResponseWriter, r *http.Request) error {
 			Kind: ui.AlertError, Title: "That did not match", Text: "Check the username or e-mail address and the password, and try again.",
 		})
 	case errors.Is(err, password.ErrBusy):
-		return &web.Error{Status: http.StatusServiceUnavailable, Title: "Many people are signing in", Text: "Please try again in a moment.", RetryAfter: 5 * time.Second, Err: err}
+		return errBusy(err)
 	case err != nil:
 		return err
 	}
-	return h.firstFactorDone(w, r, v, FirstFactor{User: user.ID, At: h.Now(), Method: amrPassword})
+	return h.firstFactorDone(w, r, v, FirstFactor{User: user.ID, At: at, Method: amrPassword})
+}
+
+func errBusy(cause error) error {
+	return &web.Error{Status: http.StatusServiceUnavailable, Title: "Many people are signing in", Text: "Please try again in a moment.", RetryAfter: 5 * time.Second, Err: cause}
 }
 
 func (h *Handler) firstFactorDone(w http.ResponseWriter, r *http.Request, v *visit, first FirstFactor) error {
@@ -57,24 +63,36 @@ func (h *Handler) firstFactorDone(w http.ResponseWriter, r *http.Request, v *vis
 	return nil
 }
 
-// countAttempt refuses guessing before the expensive hash. An unknown name counts like a known one.
+// countAttempt refuses guessing before the expensive hash. An unknown name counts like a known one, and all names of an account are
+// one. The order matters: what is refused for its address does not count for the account, or a single stranger could lock its owner out.
 func (h *Handler) countAttempt(r *http.Request, identifier string) error {
-	address := h.Address(r)
-	account := identifier
-	if normal, err := tenancy.Normalise(identifier); err == nil {
-		account = normal
+	account, err := h.Directory.AccountName(r.Context(), tenancy.System("sign-in"), identifier)
+	if err != nil {
+		return err
 	}
-	limits := map[string]int{
-		"password:" + account + " " + address: attemptsPerPair,
-		"password:" + account:                 attemptsPerAccount,
-		"password from " + address:            attemptsFromAddress,
-	}
-	for name, limit := range limits {
-		if err := h.count(r.Context(), name, limit, passwordWindow); err != nil {
+	address := network(h.Address(r))
+	for _, limit := range []struct {
+		name string
+		most int
+	}{
+		{"password from " + address, attemptsFromAddress},
+		{"password:" + account + " " + address, attemptsPerPair},
+		{"password:" + account, attemptsPerAccount},
+	} {
+		if err := h.count(r.Context(), limit.name, limit.most, passwordWindow); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// network is what one customer has: an IPv4 address, or 64 bits of an IPv6 one.
+func network(address string) string {
+	parsed, err := netip.ParseAddr(address)
+	if err != nil || parsed.Is4() {
+		return address
+	}
+	return netip.PrefixFrom(parsed.WithZone(""), 64).Masked().String()
 }
 
 // count is one more event under a name; beyond limit it is a 429. Names are hashed: they hold what people typed.

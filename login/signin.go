@@ -24,6 +24,8 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) error {
 		return h.finish(w, r, v, d)
 	case stepPrompt:
 		return h.showPrompt(w, v, http.StatusOK, nil)
+	case stepPassword:
+		return h.showNewPassword(w, v, http.StatusOK, nil)
 	case stepEnrol:
 		return h.showEnrol(w, r, v, d, http.StatusOK, nil)
 	case stepOrganization:
@@ -58,7 +60,7 @@ func (h *Handler) showSignIn(w http.ResponseWriter, v *visit, status int, identi
 	}
 	view := ui.SignIn{
 		Action: SignInPath + "/password", ConnectorAction: SignInPath + "/connector", Flow: v.open.id,
-		Identifier: identifier, PasswordEnabled: true, ClientName: v.facts.clientName(), Alert: alert,
+		Identifier: identifier, PasswordEnabled: true, ResetURL: ResetPath, ClientName: v.facts.clientName(), Alert: alert,
 	}
 	for _, configured := range h.offered(v.facts) {
 		view.Connectors = append(view.Connectors, ui.ConnectorChoice{Name: configured.Name, Value: string(configured.ID)})

@@ -14,15 +14,15 @@ import (
 // or a disabled account shows in the next token.
 type Subjects struct{ Directory *tenancy.Directory }
 
-// Subject describes a user as member of an organization. store.ErrNotFound if the user is disabled or gone, is no member, or the
-// organization is disabled.
+// Subject describes a user as member of an organization. store.ErrNotFound if the user is disabled, past his last day or gone, is no
+// member, or the organization is disabled.
 func (s Subjects) Subject(ctx context.Context, user id.User, organization id.Organization) (provider.Subject, error) {
 	standing, err := s.Directory.Standing(ctx, tenancy.System("token"), user)
 	if err != nil {
 		return provider.Subject{}, err
 	}
 	place, member := standing.In(organization)
-	if !standing.User.Active || !member {
+	if !s.Directory.MaySignIn(standing.User) || !member {
 		return provider.Subject{}, store.ErrNotFound
 	}
 	return describe(standing, place), nil

@@ -110,16 +110,16 @@ func (h *Handler) loadSession(ctx context.Context, r *http.Request, v *visit) er
 	return nil
 }
 
-// loadUser leaves facts.standing nil for an account that is gone or disabled.
+// loadUser leaves facts.standing nil for an account that is gone, disabled or past its last day.
 func (h *Handler) loadUser(ctx context.Context, v *visit, user id.User) error {
 	standing, err := h.Directory.Standing(ctx, tenancy.System("sign-in"), user)
-	if errors.Is(err, store.ErrNotFound) || (err == nil && !standing.User.Active) {
+	if errors.Is(err, store.ErrNotFound) || (err == nil && !h.Directory.MaySignIn(standing.User)) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	v.facts.standing = &standing
+	v.facts.standing, v.facts.expired = &standing, h.Directory.PasswordExpired(standing.User)
 	v.facts.factors, err = h.Factors.Store.Factors(ctx, user)
 	return err
 }

@@ -181,6 +181,23 @@ func TestExpiredHint(t *testing.T) {
 	}
 }
 
+// TestHintOfAnotherIssuer: keys may stay when the installation moves to another address; its old ID tokens are of another issuer.
+func TestHintOfAnotherIssuer(t *testing.T) {
+	f := open(t)
+	f.config.Issuer = "https://old.example.com"
+	f.restart()
+	hint := f.tokens().ID
+	f.config.Issuer = issuer
+	f.restart()
+	got, err := f.ParseAuthorize(t.Context(), request("id_token_hint", hint))
+	must(t, err)
+	if got.IDTokenHintSubject != "" {
+		t.Errorf("subject: %q", got.IDTokenHintSubject)
+	}
+	_, err = f.ParseAuthorize(t.Context(), request("id_token_hint", hint, "prompt", "none"))
+	f.wantRefusal(err, "login_required", true)
+}
+
 func TestRedirectURIs(t *testing.T) {
 	f := open(t)
 	const (

@@ -50,7 +50,7 @@ func (c *clientCache) load(ctx context.Context, old *clientSet) (*clientSet, err
 	return &clientSet{version: version}, nil
 }
 
-// lookUp returns an enabled client, or store.ErrNotFound. A client that changes while it is read lands in the set of the old version,
+// lookUp returns an enabled client whose organization is not disabled, or store.ErrNotFound. A client that changes while it is read lands in the set of the old version,
 // which the next load drops.
 func (c *clientCache) lookUp(ctx context.Context, client id.Client) (*fositeClient, error) {
 	set, err := c.sets.get(ctx)
@@ -67,7 +67,7 @@ func (c *clientCache) lookUp(ctx context.Context, client id.Client) (*fositeClie
 		set.byID.Store(client, known)
 	}
 	found, ok := known.(*fositeClient)
-	if !ok || !found.Enabled {
+	if !ok || !found.Enabled || found.Suspended {
 		return nil, store.ErrNotFound
 	}
 	return found, nil

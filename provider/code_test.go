@@ -89,6 +89,17 @@ func TestPKCEDowngrade(t *testing.T) {
 	}
 }
 
+// TestVerifierLength: a verifier that can be guessed is none, even if the client made its challenge of it (RFC 7636 section 4.1).
+func TestVerifierLength(t *testing.T) {
+	f := open(t)
+	for length, status := range map[int]int{42: http.StatusBadRequest, 43: http.StatusOK, 128: http.StatusOK, 129: http.StatusBadRequest} {
+		verifier := strings.Repeat("v", length)
+		if got := f.post(redeem(f.code(request("code_challenge", challengeOf(verifier))), "code_verifier", verifier)); got.status != status {
+			t.Errorf("%d characters: %d %s", length, got.status, got.body)
+		}
+	}
+}
+
 func TestCodeIsBound(t *testing.T) {
 	f := open(t)
 	for name, wrong := range map[string][]string{

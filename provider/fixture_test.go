@@ -78,6 +78,8 @@ type database interface {
 	provider.Store
 	Ephemeral() sqldb.Ephemeral
 	CreateOrganization(ctx context.Context, scope tenancy.Scope, organization tenancy.Organization) error
+	UpdateOrganization(ctx context.Context, scope tenancy.Scope, organization tenancy.Organization) error
+	Organization(ctx context.Context, scope tenancy.Scope, organization id.Organization) (tenancy.Organization, error)
 }
 
 type fixture struct {

@@ -114,6 +114,28 @@ func TestRevokedBetweenReadAndRotation(t *testing.T) {
 	f.wantError(f.post(refreshing(first.Refresh)), http.StatusBadRequest, "invalid_grant")
 }
 
+// overtaken lets another request with the same token win, and has the grant revoked before the loser looks again.
+type overtaken struct{ provider.Store }
+
+func (s overtaken) RotateGrant(ctx context.Context, r provider.Rotation) error {
+	if err := s.Store.RotateGrant(ctx, r); err != nil {
+		return err
+	}
+	if err := s.RevokeGrant(ctx, r.Grant, r.At, r.At.Add(time.Hour)); err != nil {
+		return err
+	}
+	return s.Store.RotateGrant(ctx, r)
+}
+
+// TestRevokedAfterLostRotation: the loser of a race does not get the successor of a grant that was revoked meanwhile.
+func TestRevokedAfterLostRotation(t *testing.T) {
+	f := open(t)
+	first := f.tokens()
+	f.config.Store = overtaken{f.db}
+	f.restart()
+	f.wantError(f.post(refreshing(first.Refresh)), http.StatusBadRequest, "invalid_grant")
+}
+
 // endsSession ends the session of a code exchange between its reading of the code and its writing of the grant.
 type endsSession struct {
 	provider.Store

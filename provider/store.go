@@ -21,6 +21,7 @@ type Client struct {
 	Audience     []string        // "aud" of its access tokens beside the client itself
 	IDTokenAlg   string          // RS256 (default), ES256
 	Enabled      bool
+	Suspended    bool // its organization is disabled; read only
 	Created      time.Time
 	Modified     time.Time
 }
@@ -87,11 +88,11 @@ type Store interface {
 
 // Clients are the registered clients.
 type Clients interface {
-	// Client finds by id, enabled or not.
+	// Client finds by id, enabled or not. Suspended says whether its organization is disabled.
 	Client(ctx context.Context, client id.Client) (Client, error)
-	// SaveClient creates or replaces a client and counts ClientsVersion up.
+	// SaveClient creates or replaces a client, but for Suspended, and counts ClientsVersion up.
 	SaveClient(ctx context.Context, client Client) error
-	// ClientsVersion changes whenever any client does; caches compare it.
+	// ClientsVersion changes whenever any client or organization does; caches compare it.
 	ClientsVersion(ctx context.Context) (int64, error)
 }
 

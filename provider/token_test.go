@@ -9,10 +9,12 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"gatehouse/internal/id"
 	"gatehouse/internal/secret"
 	"gatehouse/provider"
+	"gatehouse/tenancy"
 )
 
 const robot = "robot: nr 1"
@@ -215,6 +217,37 @@ func TestClientChanges(t *testing.T) {
 	must(t, f.db.SaveClient(t.Context(), changed))
 	f.clock.advance(4 * 1e9)
 	f.wantError(f.post(asRobot()), http.StatusUnauthorized, "invalid_client")
+}
+
+// TestDisabledOrganization: its clients get nothing, not even as themselves, until it is enabled again.
+func TestDisabledOrganization(t *testing.T) {
+	f := open(t)
+	f.saveClientOf(acme)
+	asking := form("grant_type", "client_credentials", "client_id", "theirs", "client_secret", webSecret)
+	if got := f.post(asking); got.status != http.StatusOK {
+		t.Fatalf("answer: %d %s", got.status, got.body)
+	}
+	code := f.code(request("client_id", "theirs", "scope", "openid"))
+	f.setOrganization(acme, false)
+	f.clock.advance(4 * time.Second)
+	f.wantError(f.post(asking), http.StatusUnauthorized, "invalid_client")
+	f.wantError(f.post(redeem(code, "client_id", "theirs")), http.StatusUnauthorized, "invalid_client")
+	_, err := f.ParseAuthorize(t.Context(), request("client_id", "theirs", "scope", "openid"))
+	f.wantRefusal(err, "invalid_request", false)
+	f.setOrganization(acme, true)
+	f.clock.advance(4 * time.Second)
+	if got := f.post(asking); got.status != http.StatusOK {
+		t.Errorf("enabled again: %d %s", got.status, got.body)
+	}
+}
+
+func (f *fixture) setOrganization(organization id.Organization, active bool) {
+	f.t.Helper()
+	scope := tenancy.System("test")
+	changed, err := f.db.Organization(f.t.Context(), scope, organization)
+	must(f.t, err)
+	changed.Active = active
+	must(f.t, f.db.UpdateOrganization(f.t.Context(), scope, changed))
 }
 
 func (f *fixture) saveClientOf(organization id.Organization) {

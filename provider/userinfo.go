@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strings"
@@ -33,7 +34,7 @@ func (p *Provider) userinfo(w http.ResponseWriter, r *http.Request) {
 		challenge(w, http.StatusForbidden, "insufficient_scope", "The access token has no scope openid.")
 		return
 	}
-	subject, err := p.Subjects.Subject(r.Context(), id.User(token.Subject), token.Organization)
+	subject, err := p.subjectFor(r.Context(), token)
 	if errors.Is(err, store.ErrNotFound) {
 		challenge(w, http.StatusUnauthorized, "invalid_token", "The access token is not valid.")
 		return
@@ -43,6 +44,14 @@ func (p *Provider) userinfo(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	writeJSON(w, http.StatusOK, userClaims(token, subject))
+}
+
+// subjectFor describes the token's user, if he and the client are still there; else store.ErrNotFound.
+func (p *Provider) subjectFor(ctx context.Context, token AccessToken) (Subject, error) {
+	if _, err := p.clients.find(ctx, token.Client); err != nil {
+		return Subject{}, err
+	}
+	return p.Subjects.Subject(ctx, id.User(token.Subject), token.Organization)
 }
 
 // bearer reads the token from the header, or from the form of a POST (RFC 6750 section 2); never from the address. "" if there is none.

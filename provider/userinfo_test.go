@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"gatehouse/provider"
 )
@@ -22,6 +23,20 @@ func TestUserinfo(t *testing.T) {
 			t.Errorf("%s: %d %v", name, got.status, got.header)
 		}
 		golden(t, "userinfo_"+name+".json", []byte(got.body+"\n"))
+	}
+}
+
+// TestUserinfoOfDisabledClient: a client that may not get tokens any more learns nothing by those it has.
+func TestUserinfoOfDisabledClient(t *testing.T) {
+	f := open(t)
+	got := f.tokens()
+	changed, err := f.db.Client(t.Context(), "web")
+	must(t, err)
+	changed.Enabled = false
+	must(t, f.db.SaveClient(t.Context(), changed))
+	f.clock.advance(4 * time.Second)
+	if got := f.userinfo(got.Access); got.status != http.StatusUnauthorized {
+		t.Errorf("userinfo answers %d %s", got.status, got.body)
 	}
 }
 

@@ -26,6 +26,7 @@ const (
 type spy struct {
 	session.Store
 	reads, writes atomic.Int64
+	afterFind     func() // runs once, after the next Find
 	afterTake     func() // runs once, after the next Take
 	lastKey       session.Key
 	lastEntry     session.Entry
@@ -34,7 +35,12 @@ type spy struct {
 
 func (s *spy) Find(ctx context.Context, key session.Key) (session.Entry, error) {
 	s.reads.Add(1)
-	return s.Store.Find(ctx, key)
+	entry, err := s.Store.Find(ctx, key)
+	if work := s.afterFind; work != nil {
+		s.afterFind = nil
+		work()
+	}
+	return entry, err
 }
 
 func (s *spy) Create(ctx context.Context, key session.Key, entry session.Entry) error {

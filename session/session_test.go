@@ -245,6 +245,23 @@ func TestRenewDoesNotOutliveEnd(t *testing.T) {
 	}
 }
 
+// TestEndFollowsRenewal: a session that moves to a fresh token while it is being ended ends there.
+func TestEndFollowsRenewal(t *testing.T) {
+	b := newBench(t)
+	token, _ := b.start(t, person("user-1"))
+	var fresh secret.Text
+	b.store.afterFind = func() {
+		var err error
+		if fresh, _, err = b.Renew(t.Context(), token, func(*session.Session) {}); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := b.End(t.Context(), token); err != nil {
+		t.Fatal(err)
+	}
+	b.wantFound(t, fresh, store.ErrNotFound)
+}
+
 func TestRenewWithoutStore(t *testing.T) {
 	b := newBench(t)
 	token, _ := b.start(t, person("user-1"))

@@ -10,13 +10,15 @@ type Kind string
 
 // The kinds in use.
 const (
-	KindSession Kind = "session" // signed-in browsers
-	KindFlow    Kind = "flow"    // sign-ins in progress
-	KindCode    Kind = "code"    // authorization codes
-	KindReplay  Kind = "replay"  // things seen once
-	KindDenied  Kind = "denied"  // revoked tokens, grants and sessions, until the last token of them has expired
-	KindAttempt Kind = "attempt" // counters of rate limits
-	KindSetup   Kind = "setup"   // one-time set-up links
+	KindSession   Kind = "session"   // signed-in browsers
+	KindFlow      Kind = "flow"      // sign-ins in progress
+	KindCode      Kind = "code"      // authorization codes
+	KindReplay    Kind = "replay"    // things seen once
+	KindDenied    Kind = "denied"    // revoked tokens, grants and sessions, until the last token of them has expired
+	KindAttempt   Kind = "attempt"   // counters of rate limits
+	KindSetup     Kind = "setup"     // one-time set-up links
+	KindAnswer    Kind = "answer"    // answers of the REST API, for repeated requests
+	KindChallenge Kind = "challenge" // sign-ins through the REST API that wait for a second factor
 )
 
 // Key addresses an entry. ID must not be a bearer secret: store the hash of one (secret.Hash).
@@ -62,4 +64,6 @@ type Store interface {
 	// Hit counts one more event under the key and returns how many fall in the current window and when that window ends. The
 	// first event opens the window. Of n concurrent calls in a new window the results are exactly 1…n.
 	Hit(ctx context.Context, key Key, window time.Duration) (count int, ends time.Time, err error)
+	// Forget resets what Hit counted under the keys; entries of the same keys stay.
+	Forget(ctx context.Context, keys ...Key) error
 }

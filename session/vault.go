@@ -28,6 +28,9 @@ type Held[T any] struct {
 	version int64
 }
 
+// Same reports whether nobody has replaced the value between two readings of it.
+func (h Held[T]) Same(later Held[T]) bool { return h.version == later.version }
+
 // Create stores value under token until expires. store.ErrConflict if the token is in use.
 func (v Vault[T]) Create(ctx context.Context, token secret.Text, value T, expires time.Time, indexes ...string) error {
 	sealed, err := v.sealValue(token, value)

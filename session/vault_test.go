@@ -49,6 +49,9 @@ func TestVault(t *testing.T) {
 	if err != nil || taken.Value.Name != "third" {
 		t.Errorf("took %+v, %v", taken, err)
 	}
+	if held.Same(taken) || !stale.Same(held) {
+		t.Errorf("the replaced value counts as the same: %v, what was read as another: %v", held.Same(taken), !stale.Same(held))
+	}
 	if _, err := vault.Take(t.Context(), token); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("error = %v, want ErrNotFound", err)
 	}

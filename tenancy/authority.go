@@ -25,24 +25,43 @@ func visible(ctx context.Context, tx Store, scope Scope, user id.User) (User, er
 	return target, nil
 }
 
-// accountFor loads a user whose account itself scope may act on. Accounts are installation-wide, so a manager may only if the
-// account is nobody else's business: he needs users.change_user and has to manage every organization that the user is in, disabled
-// ones included. Never that of an owner, and never that of somebody who may do more than he does: whoever sets a password can be
-// that user.
-func accountFor(ctx context.Context, tx Store, scope Scope, user id.User) (User, error) {
-	own := scope.Everywhere() || scope.Actor() == user
-	if !own && !scope.Has(ChangeUser) {
-		return User{}, ErrForbidden
+// reachable loads a user whom scope may see by a permission: himself, or within the organizations where the actor holds it.
+func reachable(ctx context.Context, tx Store, scope Scope, user id.User, permission Permission) (User, error) {
+	if scope.is(user) {
+		return tx.User(ctx, user)
 	}
-	target, err := visible(ctx, tx, scope, user)
-	if err != nil || own {
+	return reachableBy(ctx, tx, scope, user, permission)
+}
+
+// accountFor loads a user whose account itself scope may act on: his own, or as anothersAccount says with users.change_user.
+func accountFor(ctx context.Context, tx Store, scope Scope, user id.User) (User, error) {
+	return accountWith(ctx, tx, scope, user, ChangeUser)
+}
+
+// accountWith is accountFor by another permission.
+func accountWith(ctx context.Context, tx Store, scope Scope, user id.User, permission Permission) (User, error) {
+	if scope.is(user) {
+		return tx.User(ctx, user)
+	}
+	return anothersAccount(ctx, tx, scope, user, permission)
+}
+
+// anothersAccount loads a user whose account scope may act on by a permission, be it his own or not. Accounts are
+// installation-wide, so a manager may only if the account is nobody else's business: he has to hold the permission in every
+// organization that the user is in, disabled ones included. Never that of an owner, and never that of somebody who may do more than
+// he does: whoever sets a password can be that user.
+func anothersAccount(ctx context.Context, tx Store, scope Scope, user id.User, permission Permission) (User, error) {
+	target, err := reachableBy(ctx, tx, scope, user, permission)
+	if err != nil || scope.Superuser() {
 		return target, err
 	}
 	memberships, err := tx.Memberships(ctx, System("authorization"), user)
 	if err != nil {
 		return User{}, err
 	}
-	if slices.ContainsFunc(memberships, func(m Membership) bool { return !scope.Covers(m.Organization) || m.Role == Owner }) {
+	if slices.ContainsFunc(memberships, func(m Membership) bool {
+		return !scope.HasIn(m.Organization, permission) || (m.Role == Owner && !scope.Everywhere())
+	}) {
 		return User{}, ErrForbidden
 	}
 	standing, err := tx.Standing(ctx, user)
@@ -55,10 +74,22 @@ func accountFor(ctx context.Context, tx Store, scope Scope, user id.User) (User,
 	return target, nil
 }
 
+// reachableBy is reachable for what it takes the permission for, even with oneself.
+func reachableBy(ctx context.Context, tx Store, scope Scope, user id.User, permission Permission) (User, error) {
+	within, err := scope.where(permission)
+	if err != nil {
+		return User{}, err
+	}
+	return visible(ctx, tx, within, user)
+}
+
 // includes reports whether the actor may do everything that the user may.
 func (s Scope) includes(standing Standing) bool {
-	if standing.User.Superuser || (standing.User.Staff && !s.must().staff) {
-		return s.Everywhere()
+	if standing.User.Superuser {
+		return s.Superuser()
+	}
+	if standing.User.Staff && !s.must().staff && !s.Everywhere() {
+		return false
 	}
 	for _, group := range standing.Groups {
 		if !s.holds(group.Organization, group.Permissions...) {

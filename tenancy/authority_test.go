@@ -152,7 +152,13 @@ func (w *town) writes() []operation {
 		{"create a user in a", "++++" + "FN+" + "NNN", createUser(tenancy.NewUser{Organization: w.a})},
 		{"create a user in the disabled one", "IINN" + "FNN" + "NNN", createUser(tenancy.NewUser{Organization: w.disabled})},
 		{"create a user nowhere", "++II" + "FII" + "III", createUser(tenancy.NewUser{})},
-		{"create staff", "++FF" + "FFF" + "FFF", createUser(tenancy.NewUser{Organization: w.a, Staff: true})},
+		{"create staff", "++FF" + "FFF" + "FFF", createUser(tenancy.NewUser{Organization: w.a, Staff: true, Groups: []id.Group{w.operators}})},
+		{"create staff without a group", "+IFF" + "FFF" + "FFF", createUser(tenancy.NewUser{Organization: w.a, Staff: true})},
+		{"create a user in a group", "++++" + "FN+" + "NNN", createUser(tenancy.NewUser{Organization: w.a, Groups: []id.Group{w.operators, w.ofA}})},
+		{"create a user in a group that may do more", "++FF" + "FNF" + "NNN", createUser(tenancy.NewUser{Organization: w.a, Groups: []id.Group{w.builders}})},
+		{"create a user of b in a's group", "IINN" + "FNI" + "INN", createUser(tenancy.NewUser{Organization: w.b, Groups: []id.Group{w.ofA}})},
+		{"create a manager", "++++" + "FN+" + "NNN", createUser(tenancy.NewUser{Organization: w.a, Role: tenancy.Manager})},
+		{"create an owner", "IIII" + "FNI" + "NNN", createUser(tenancy.NewUser{Organization: w.a, Role: tenancy.Owner})},
 		{"create a superuser", "++FF" + "FFF" + "FFF", createUser(tenancy.NewUser{Organization: w.a, Superuser: true})},
 		{"create an organization", "++FF" + "FFF" + "FFF", func(ctx context.Context, d *tenancy.Directory, scope tenancy.Scope) error {
 			_, err := d.CreateOrganization(ctx, scope, tenancy.Organization{Name: "New", Slug: "new"})
@@ -232,7 +238,11 @@ func (w *town) reads() []operation {
 			return err
 		}},
 		{"user by e-mail", "NNFF" + "FFF" + "FFF", func(ctx context.Context, d *tenancy.Directory, scope tenancy.Scope) error {
-			_, err := d.UserByEmail(ctx, scope, "nobody@example.org")
+			_, _, err := d.UserByEmail(ctx, scope, "nobody@example.org")
+			return err
+		}},
+		{"name of an account", "++FF" + "FFF" + "FFF", func(ctx context.Context, d *tenancy.Directory, scope tenancy.Scope) error {
+			_, err := d.AccountName(ctx, scope, "nobody@example.org")
 			return err
 		}},
 		{"user by identity", "NNFF" + "FFF" + "FFF", func(ctx context.Context, d *tenancy.Directory, scope tenancy.Scope) error {

@@ -17,12 +17,20 @@ import (
 	"gatehouse/store"
 )
 
-// Directory is every operation on users and organizations. All fields are required.
+// Directory is every operation on users and organizations. All fields but Settings and Sessions are required.
 type Directory struct {
 	Store     Store
 	Passwords *password.Hasher
 	Keys      *seal.Keys // seal letters and the links in them
 	Now       func() time.Time
+	Settings  Settings // may be left out
+	Sessions  Sessions // nil: nobody is signed in here, as at the command line
+}
+
+// Sessions are the signed-in browsers, of which the directory knows only how to end them.
+type Sessions interface {
+	// EndOfUser ends the sessions of a user but for keep ("": all), with everything that was issued from them.
+	EndOfUser(ctx context.Context, user id.User, keep id.Session) error
 }
 
 // Sentinels for what callers branch on.
@@ -31,8 +39,10 @@ var (
 	ErrForbidden = errors.New("not allowed")
 	// ErrBadCredentials: unknown name, wrong password, no password, or inactive account; nobody learns which.
 	ErrBadCredentials = errors.New("wrong name or password")
-	// ErrDisabled: the account is inactive.
+	// ErrDisabled: the account is inactive, or its last day is over.
 	ErrDisabled = errors.New("the account is disabled")
+	// ErrBadToken: no such API token, an expired one, or one of an account that may not sign in; nobody learns which.
+	ErrBadToken = errors.New("this token is not good, or not any more")
 	// ErrSetUpAlready: the installation has a superuser.
 	ErrSetUpAlready = errors.New("the installation has an administrator already")
 )
@@ -54,6 +64,7 @@ const (
 	ChangeMembership   Permission = "users.change_organizationuser"
 	DeleteMembership   Permission = "users.delete_organizationuser"
 	ViewMembership     Permission = "users.view_organizationuser"
+	AddEmailAddress    Permission = "users.add_emailaddress"
 	ViewEmailAddress   Permission = "users.view_emailaddress"
 	ChangeEmailAddress Permission = "users.change_emailaddress"
 	DeleteEmailAddress Permission = "users.delete_emailaddress"
@@ -86,6 +97,15 @@ func (d *Directory) write(ctx context.Context, event audit.Event, work func(tx S
 	})
 }
 
+// Atomically runs several operations in one transaction: all of them happen, or none. work must use only the Directory it is given.
+func (d *Directory) Atomically(ctx context.Context, work func(d *Directory) error) error {
+	return d.Store.InTx(ctx, func(tx Store) error {
+		within := *d
+		within.Store = tx
+		return work(&within)
+	})
+}
+
 // tell puts a letter to a user into the outbox, within the transaction of what it tells of.
 func (d *Directory) tell(ctx context.Context, tx Store, letter notify.Letter) error {
 	message, err := notify.NewMessage(d.Keys, letter, d.now())
@@ -95,13 +115,13 @@ func (d *Directory) tell(ctx context.Context, tx Store, letter notify.Letter) er
 	return tx.Enqueue(ctx, message)
 }
 
-// Scope loads the authority of a user. ErrDisabled for an inactive one, store.ErrNotFound for none.
+// Scope loads the authority of a user. ErrDisabled for one who may not sign in, store.ErrNotFound for none.
 func (d *Directory) Scope(ctx context.Context, user id.User) (Scope, error) {
 	standing, err := d.Store.Standing(ctx, user)
 	if err != nil {
 		return Scope{}, err
 	}
-	if !standing.User.Active {
+	if !d.MaySignIn(standing.User) {
 		return Scope{}, ErrDisabled
 	}
 	return newScope(standing), nil

@@ -14,6 +14,7 @@ import (
 	"gatehouse/internal/password"
 	"gatehouse/internal/seal"
 	"gatehouse/internal/secret"
+	"gatehouse/notify"
 	"gatehouse/store"
 	"gatehouse/store/sqldb"
 	"gatehouse/tenancy"
@@ -26,6 +27,20 @@ type recorded struct {
 	tenancy.Store
 	mu     *sync.Mutex
 	events *[]audit.Event
+	outbox *outbox
+}
+
+// outbox is what was enqueued by transactions that went through or not: each test enqueues in those that do.
+type outbox struct {
+	mu       sync.Mutex
+	messages []notify.Message
+}
+
+func (r recorded) Enqueue(ctx context.Context, message notify.Message) error {
+	r.outbox.mu.Lock()
+	r.outbox.messages = append(r.outbox.messages, message)
+	r.outbox.mu.Unlock()
+	return r.Store.Enqueue(ctx, message)
 }
 
 func (r recorded) InTx(ctx context.Context, work func(tx tenancy.Store) error) error {
@@ -47,6 +62,7 @@ type fixture struct {
 	db     *sqldb.DB
 	path   string
 	events []audit.Event
+	outbox outbox
 }
 
 func newFixture(t *testing.T) *fixture { return newFixtureWith(t, 0) }
@@ -74,7 +90,7 @@ func (f *fixture) open(t *testing.T, pool int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.Store = recorded{f.db, &sync.Mutex{}, &f.events}
+	f.Store = recorded{f.db, &sync.Mutex{}, &f.events, &f.outbox}
 }
 
 // hasher has costs low enough for tests.

@@ -29,7 +29,7 @@ type NewIdentityUser struct {
 
 // UserByIdentity finds the user whom (connector, subject) is linked to.
 func (d *Directory) UserByIdentity(ctx context.Context, scope Scope, connector id.Connector, subject string) (User, error) {
-	if !scope.Everywhere() {
+	if !scope.Superuser() {
 		return User{}, ErrForbidden
 	}
 	identity, err := d.Store.Identity(ctx, connector, subject)
@@ -42,7 +42,7 @@ func (d *Directory) UserByIdentity(ctx context.Context, scope Scope, connector i
 // LinkIdentity links (connector, subject) to a user. Only the program does, by the linking rules or by a proof. Once more for the
 // same user is no error; *store.Conflict names "identity" if it is another's.
 func (d *Directory) LinkIdentity(ctx context.Context, scope Scope, identity Identity) error {
-	if !scope.Everywhere() {
+	if !scope.Superuser() {
 		return ErrForbidden
 	}
 	if err := validSubject(identity.Connector, identity.Subject); err != nil {
@@ -58,6 +58,41 @@ func (d *Directory) LinkIdentity(ctx context.Context, scope Scope, identity Iden
 		}
 	}
 	return err
+}
+
+// Identities lists the upstream identities of a user, oldest first: his own, or by users.view_user as User says.
+func (d *Directory) Identities(ctx context.Context, scope Scope, user id.User) ([]Identity, error) {
+	if _, err := reachable(ctx, d.Store, scope, user, ViewUser); err != nil {
+		return nil, err
+	}
+	return d.Store.IdentitiesOf(ctx, user)
+}
+
+// Unlink takes an upstream identity away from a user, for whom accountFor speaks. ErrLastSignIn if he has neither a password nor
+// another identity.
+func (d *Directory) Unlink(ctx context.Context, scope Scope, user id.User, connector id.Connector, subject string) error {
+	return d.Store.InTx(ctx, func(tx Store) error {
+		if _, err := accountFor(ctx, tx, scope, user); err != nil {
+			return err
+		}
+		identity, err := tx.Identity(ctx, connector, subject)
+		if err != nil {
+			return err
+		}
+		if identity.User != user {
+			return store.ErrNotFound
+		}
+		err = tx.DeleteIdentity(ctx, user, connector, subject)
+		if errors.Is(err, store.ErrStale) {
+			return ErrLastSignIn
+		}
+		if err != nil {
+			return err
+		}
+		event := d.event(scope, "identity.unlinked", string(user), "")
+		event.Detail = map[string]string{"connector": string(connector)}
+		return tx.Record(ctx, event)
+	})
 }
 
 // validSubject refuses what cannot name one person: an upstream that sends no subject would make one account of all its users.
@@ -77,7 +112,7 @@ const (
 // concurrent calls for one identity all return the one user. A taken username gets a suffix; a taken or malformed e-mail address is
 // left out. *Invalid names "subject" if that is unusable and "organization" if that is disabled.
 func (d *Directory) Provision(ctx context.Context, scope Scope, n NewIdentityUser) (User, error) {
-	if !scope.Everywhere() {
+	if !scope.Superuser() {
 		return User{}, ErrForbidden
 	}
 	if err := validSubject(n.Connector, n.Subject); err != nil {
@@ -109,19 +144,19 @@ func (d *Directory) provisionAs(ctx context.Context, scope Scope, n NewIdentityU
 	user, err := d.newUser(ctx, NewUser{
 		Username: username, Email: n.Email, EmailVerified: n.EmailVerified,
 		FirstName: clip(n.FirstName), LastName: clip(n.LastName), Language: clipLanguage(n.Language),
-	})
+	}, "")
 	if err != nil {
 		return User{}, err
 	}
 	event := d.event(scope, "user.created", string(user.ID), n.Organization)
 	event.Detail = map[string]string{"connector": string(n.Connector)}
 	err = d.write(ctx, event, func(tx Store) error {
-		if err := d.createMember(ctx, tx, scope, user, n.Organization); err != nil {
+		if err := d.createMember(ctx, tx, scope, user, n.Organization, Member); err != nil {
 			return err
 		}
 		return tx.CreateIdentity(ctx, Identity{Connector: n.Connector, Subject: n.Subject, User: user.ID, Created: d.now()})
 	})
-	return user, taken(err, takenUser)
+	return user, d.takenBy(err)
 }
 
 var notInUsername = regexp.MustCompile(`[^\p{L}\p{N}@.+_-]+`)
@@ -140,7 +175,7 @@ func usernameFrom(n NewIdentityUser) string {
 		if runes := []rune(name); len(runes) > maxName {
 			name = string(runes[:maxName])
 		}
-		if validUsername(name) {
+		if validUsername(name) && !mixesScripts(name) {
 			return name
 		}
 	}
@@ -150,10 +185,14 @@ func usernameFrom(n NewIdentityUser) string {
 // clip makes a single line of at most 150 characters from what an upstream sent.
 func clip(text string) string {
 	printable := strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
+		switch {
+		case unicode.IsControl(r):
 			return ' '
+		case turnsText(r):
+			return -1
+		default:
+			return r
 		}
-		return r
 	}, strings.ToValidUTF8(text, ""))
 	line := strings.Join(strings.Fields(printable), " ")
 	if runes := []rune(line); len(runes) > maxName {
@@ -177,7 +216,7 @@ func (d *Directory) RecordLogin(ctx context.Context, scope Scope, user id.User, 
 	event.Actor = user
 	event.Detail = map[string]string{"method": how, "connector": string(connector)}
 	return d.write(ctx, event, func(tx Store) error {
-		if err := tx.RecordLogin(ctx, user, d.now()); err != nil {
+		if err := tx.RecordLogin(ctx, user, d.now(), how, connector); err != nil {
 			return err
 		}
 		if connector == "" {

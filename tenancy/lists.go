@@ -22,9 +22,13 @@ func list[F, T any](
 }
 
 // ListUsers lists the users whom scope sees. It needs users.view_user, somewhere; memberships and groups in the rows are those of the
-// organizations in which the actor holds it.
+// organizations in which the actor holds it, and of notes and custom fields there is what he may read.
 func (d *Directory) ListUsers(ctx context.Context, scope Scope, filter UserFilter, query Query) (Page[UserRow], error) {
-	return list(ctx, scope, ViewUser, filter, query, d.Store.ListUsers)
+	page, err := list(ctx, scope, ViewUser, filter, query, d.Store.ListUsers)
+	for i, row := range page.Items {
+		page.Items[i].User = d.shown(scope, row.User)
+	}
+	return page, err
 }
 
 // ListOrganizations lists the organizations that scope sees. It needs users.view_organization.
@@ -54,9 +58,9 @@ func (d *Directory) ListAuditEvents(ctx context.Context, scope Scope, filter Aud
 	return list(ctx, scope, ViewAuditEvent, filter, query, d.Store.ListAuditEvents)
 }
 
-// ListAPITokens lists the API tokens of a user. The user himself may; others need users.view_apikey, and to see him.
+// ListAPITokens lists the API tokens of a user; who may is as with APITokens.
 func (d *Directory) ListAPITokens(ctx context.Context, scope Scope, user id.User, query Query) (Page[APIToken], error) {
-	if err := d.ownOrVisible(ctx, scope, ViewAPIKey, user); err != nil {
+	if err := tokensFor(ctx, d.Store, scope, user, ViewAPIKey); err != nil {
 		return Page[APIToken]{}, err
 	}
 	query, err := query.checked()
@@ -73,17 +77,4 @@ func (d *Directory) ListIdentities(ctx context.Context, scope Scope, filter Iden
 		scope = System("own identities")
 	}
 	return list(ctx, scope, ViewUser, filter, query, d.Store.ListIdentities)
-}
-
-// ownOrVisible lets the user himself through, and whoever holds the permission where he sees the user.
-func (d *Directory) ownOrVisible(ctx context.Context, scope Scope, permission Permission, user id.User) error {
-	if scope.is(user) {
-		return nil
-	}
-	within, err := scope.where(permission)
-	if err != nil {
-		return err
-	}
-	_, err = visible(ctx, d.Store, within, user)
-	return err
 }

@@ -50,7 +50,7 @@ func newListed(t *testing.T) *listed {
 	f.member(t, l.a, l.ada, tenancy.Member)
 	f.member(t, l.b, l.bob, tenancy.Member)
 	l.viewer = []tenancy.Permission{
-		tenancy.ViewUser, tenancy.ViewOrganization, tenancy.ViewMembership, tenancy.ViewGroup, tenancy.ViewAuditEvent, tenancy.ViewAPIKey,
+		tenancy.ViewUser, tenancy.ViewOrganization, tenancy.ViewMembership, tenancy.ViewGroup, tenancy.ViewAuditEvent, tenancy.ViewAPIKey, tenancy.ChangeUser,
 	}
 	return l
 }
@@ -99,7 +99,7 @@ func TestListAuthority(t *testing.T) {
 			"users": "0", "organizations": "0", "memberships": "0", "groups": "0", "invitations": "0", "audit": "0", "tokens": "N", "identities": "0",
 		}},
 		"permissions in one of two organizations": {l.scope(t, local), l.bob, map[string]string{
-			"users": "5", "organizations": "1", "memberships": "5", "groups": "1", "invitations": "0", "audit": "1", "tokens": "N", "identities": "0",
+			"users": "5", "organizations": "1", "memberships": "5", "groups": "1", "invitations": "0", "audit": "1", "tokens": "F", "identities": "0",
 		}},
 		"a superuser's token for users": {narrowed(root, tenancy.Limits{Permissions: []tenancy.Permission{tenancy.ViewUser}}), l.bob, map[string]string{
 			"users": "8", "organizations": "F", "memberships": "F", "groups": "F", "invitations": "F", "audit": "F", "tokens": "F", "identities": "0",
@@ -133,6 +133,26 @@ func TestListRowsWithinPermission(t *testing.T) {
 	page := must(l.ListUsers(t.Context(), l.scope(t, local), tenancy.UserFilter{Username: "ada"}, tenancy.Query{}))(t)
 	if len(page.Items) != 1 || len(page.Items[0].Memberships) != 1 || page.Items[0].Memberships[0].Organization != l.a {
 		t.Errorf("rows: %+v", page.Items)
+	}
+}
+
+// TestListRowsAsRead: a row shows no more of a user than the actor may read; nobody reads the notes about himself.
+func TestListRowsAsRead(t *testing.T) {
+	l := newListed(t)
+	manager := l.user(t, tenancy.NewUser{Username: "manager"})
+	l.member(t, l.a, manager, tenancy.Manager)
+	l.group(t, tenancy.Group{Name: "viewers", Permissions: l.viewer}, manager)
+	for _, user := range []id.User{manager, l.ada} {
+		u := must(l.db.User(t.Context(), user))(t)
+		u.Notes = "a note"
+		if err := l.db.UpdateUser(t.Context(), u); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, row := range must(l.ListUsers(t.Context(), l.scope(t, manager), tenancy.UserFilter{}, tenancy.Query{}))(t).Items {
+		if (row.Notes == "") != (row.ID == manager) {
+			t.Errorf("%s: notes %q", row.Username, row.Notes)
+		}
 	}
 }
 

@@ -1,7 +1,6 @@
 package tenancy
 
 import (
-	"strings"
 	"time"
 
 	"gatehouse/internal/id"
@@ -92,11 +91,6 @@ func (u User) Name() string {
 	default:
 		return u.FirstName + " " + u.LastName
 	}
-}
-
-// SearchText is what searches for a user look through: names, address and phone, in their searchable form.
-func (u User) SearchText() string {
-	return Searchable(strings.Join([]string{u.Username, u.Email, u.FirstName, u.LastName, u.Phone}, " "))
 }
 
 // FactorPolicy says whether an organization demands a second factor of its members.

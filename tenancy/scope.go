@@ -28,6 +28,7 @@ type scopeState struct {
 	within        map[id.Organization]permissionSet // that groups of an organization give there
 	narrowed      bool
 	only          permissionSet // of a narrowed scope; nil: no such limit
+	mustChange    bool          // good for a new password only
 }
 
 // System is the authority of the program itself, for the named reason ("sign-in", "command line"), which the audit log shows. It
@@ -71,6 +72,7 @@ type Limits struct {
 	Via          string          // for the audit log, "token:<id>"
 	Organization id.Organization // the only one; "": no such limit
 	Permissions  []Permission    // the only ones; empty: no such limit
+	MustChange   bool            // good for changing the actor's own expired password and for nothing else
 }
 
 // Narrow is the scope within limits, never more than the scope itself. Somebody limited to permissions is no superuser any more,
@@ -95,6 +97,10 @@ func (s Scope) Narrow(l Limits) Scope {
 			}
 		}
 		narrow.only = only
+	}
+	if l.MustChange {
+		narrow.narrowed, narrow.mustChange = true, true
+		narrow.everywhere, narrow.organizations, narrow.only = false, nil, permissionSet{}
 	}
 	return Scope{&narrow}
 }
@@ -129,6 +135,15 @@ func (s Scope) Superuser() bool {
 func (s Scope) is(user id.User) bool {
 	state := s.must()
 	return state.actor == user && user != "" && !state.narrowed
+}
+
+// MustChangePassword reports whether the actor has to change his password before he may do anything else.
+func (s Scope) MustChangePassword() bool { return s.must().mustChange }
+
+// mayChangePassword reports whether the scope may replace the user's password, given the old one.
+func (s Scope) mayChangePassword(user id.User) bool {
+	state := s.must()
+	return s.is(user) || (state.actor == user && user != "" && state.mustChange)
 }
 
 // Organizations are those in which the actor manages. Meaningless if Everywhere.

@@ -1,7 +1,6 @@
 package tenancy_test
 
 import (
-	"context"
 	"database/sql"
 	"errors"
 	"strings"
@@ -10,7 +9,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"gatehouse/internal/id"
 	"gatehouse/internal/password"
 	"gatehouse/store"
 	"gatehouse/tenancy"
@@ -122,30 +120,6 @@ func TestOutdatedHashIsReplaced(t *testing.T) {
 	}
 }
 
-// changedMeanwhile sets another password just before the rehash writes.
-type changedMeanwhile struct {
-	tenancy.Store
-	hash string
-}
-
-func (c changedMeanwhile) SetPasswordHash(ctx context.Context, user id.User, old, hash string, now time.Time) error {
-	if err := c.Store.SetPasswordHash(ctx, user, "", c.hash, now); err != nil {
-		return err
-	}
-	return c.Store.SetPasswordHash(ctx, user, old, hash, now)
-}
-
-func TestRehashLosesToANewPassword(t *testing.T) {
-	f := newFixture(t)
-	user := f.user(t, tenancy.NewUser{Username: "ada", Password: goodPassword})
-	newer := must(f.Passwords.Hash(t.Context(), "the newer password"))(t)
-	f.Passwords, f.Store = hasher(t, 128), changedMeanwhile{f.Store, newer}
-	must(f.Authenticate(t.Context(), "ada", goodPassword))(t)
-	if got := must(f.db.User(t.Context(), user))(t).PasswordHash; got != newer {
-		t.Error("the old password came back")
-	}
-}
-
 func TestOneNamespaceOfIdentifiers(t *testing.T) {
 	f := newFixture(t)
 	f.user(t, tenancy.NewUser{Username: "ada", Email: "ada@example.org"})
@@ -250,54 +224,29 @@ func TestFirstSuperuser(t *testing.T) {
 	}
 }
 
-func TestSetPassword(t *testing.T) {
-	f := newFixture(t)
-	user := f.user(t, tenancy.NewUser{Username: "ada-lovelace", Password: goodPassword})
-	wantInvalid(t, f.SetPassword(t.Context(), f.scope(t, user), user, "short"), "password")
-	wantInvalid(t, f.SetPassword(t.Context(), f.scope(t, user), user, "ada-lovelace1"), "password")
-	if err := f.SetPassword(t.Context(), f.scope(t, user), user, "another horse battery"); err != nil {
-		t.Fatal(err)
-	}
-	must(f.Authenticate(t.Context(), "ada-lovelace", "another horse battery"))(t)
-	if _, err := f.Authenticate(t.Context(), "ada-lovelace", goodPassword); !errors.Is(err, tenancy.ErrBadCredentials) {
-		t.Errorf("the old password: %v", err)
-	}
-}
-
-// joinsMeanwhile makes the user a member elsewhere while the new password is being hashed, before the write begins.
-type joinsMeanwhile struct {
-	tenancy.Store
-	join func()
-}
-
-func (j joinsMeanwhile) InTx(ctx context.Context, work func(tx tenancy.Store) error) error {
-	j.join()
-	return j.Store.InTx(ctx, work)
-}
-
-func TestSetPasswordLooksAgainWhenItWrites(t *testing.T) {
-	w := newTown(t)
-	scope := w.scope(t, w.manager)
-	w.Store = joinsMeanwhile{w.Store, func() { w.member(t, w.b, w.onlyA, tenancy.Member) }}
-	if err := w.SetPassword(t.Context(), scope, w.onlyA, goodPassword); !errors.Is(err, tenancy.ErrForbidden) {
-		t.Errorf("error %v, want ErrForbidden: the user is in b by now", err)
-	}
-	if hash := must(w.db.User(t.Context(), w.onlyA))(t).PasswordHash; hash != "" {
-		t.Error("the password was set")
-	}
-}
-
 func TestUserByEmail(t *testing.T) {
 	f := newFixture(t)
 	ada := f.user(t, tenancy.NewUser{Username: "ada", Email: "Ada@Example.org"})
 	f.user(t, tenancy.NewUser{Username: "bob@example.org"})
 	f.user(t, tenancy.NewUser{Username: "carol@example.org", Email: "carol@work.example"})
-	if found := must(f.UserByEmail(t.Context(), system(), "ada@example.ORG"))(t); found.ID != ada {
-		t.Errorf("found %s", found.Username)
+	if found, address, err := f.UserByEmail(t.Context(), system(), "ada@example.ORG"); err != nil || found.ID != ada || address.Verified {
+		t.Errorf("found %s, %v, %v", found.Username, address, err)
 	}
 	for _, email := range []string{"bob@example.org", "carol@example.org", "ada", "", "nobody@example.org", "\x00"} {
-		if _, err := f.UserByEmail(t.Context(), system(), email); !errors.Is(err, store.ErrNotFound) {
+		if _, _, err := f.UserByEmail(t.Context(), system(), email); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("%q: %v, want ErrNotFound: a username is no address", email, err)
+		}
+	}
+}
+
+func TestAccountName(t *testing.T) {
+	f := newFixture(t)
+	ada := f.user(t, tenancy.NewUser{Username: "ada", Email: "Ada@Example.org"})
+	for identifier, want := range map[string]string{
+		"ADA": string(ada), "ada@example.ORG": string(ada), "Nobody@Example.org": "nobody@example.org", "\x00": "\x00", "": "",
+	} {
+		if name := must(f.AccountName(t.Context(), system(), identifier))(t); name != want {
+			t.Errorf("%q counts as %q, want %q", identifier, name, want)
 		}
 	}
 }

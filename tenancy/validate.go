@@ -72,6 +72,8 @@ const (
 func (p problems) username(text string) {
 	if !validUsername(text) {
 		p.add("username", "A username has 1 to 150 letters, digits and the characters @ . + - _ only.")
+	} else if mixesScripts(text) {
+		p.add("username", "A username has letters of one script only, so that it looks like nobody else's.")
 	}
 }
 
@@ -81,9 +83,11 @@ func validUsername(text string) bool {
 	return err == nil && usernameForm.MatchString(text)
 }
 
+const notAnEmail = "This is not an e-mail address."
+
 func (p problems) email(text string) {
 	if text != "" && !validEmail(text) {
-		p.add("email", "This is not an e-mail address.")
+		p.add("email", notAnEmail)
 	}
 }
 
@@ -96,9 +100,11 @@ func validEmail(text string) bool {
 	return err == nil && parsed.Address == text && len(text) <= maxIdentifier
 }
 
+// line accepts every script and emoji, but nothing that would turn the text around it.
 func (p problems) line(field, text string, longest int) {
-	if !utf8.ValidString(text) || utf8.RuneCountInString(text) > longest || strings.ContainsFunc(text, unicode.IsControl) {
-		p.add(field, "This has to be a single line of at most "+strconv.Itoa(longest)+" characters.")
+	bad := func(r rune) bool { return unicode.IsControl(r) || turnsText(r) }
+	if !utf8.ValidString(text) || utf8.RuneCountInString(text) > longest || strings.ContainsFunc(text, bad) {
+		p.add(field, "This has to be a single line of at most "+strconv.Itoa(longest)+" characters, without invisible signs that turn text.")
 	}
 }
 

@@ -115,14 +115,16 @@ func (r *Renderer) Static() http.Handler {
 // layout is what every page's template gets.
 type layout struct {
 	Title string
+	Wide  bool // for pages that are read, not filled in
 	View  View
 }
 
 // Render writes a page: whole or not at all.
 func (r *Renderer) Render(w http.ResponseWriter, status int, view View) error {
 	name, title := view.page()
+	broad, isBroad := view.(interface{ wide() bool })
 	var body bytes.Buffer
-	if err := r.pages[name].ExecuteTemplate(&body, "layout.html", layout{Title: title, View: view}); err != nil {
+	if err := r.pages[name].ExecuteTemplate(&body, "layout.html", layout{Title: title, Wide: isBroad && broad.wide(), View: view}); err != nil {
 		w.WriteHeader(http.StatusInternalServerError)
 		return fmt.Errorf("render %s: %w", name, err)
 	}

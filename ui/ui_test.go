@@ -40,13 +40,17 @@ func views(text string) map[string]ui.View {
 	alert := &ui.Alert{Kind: ui.AlertError, Title: text, Text: text}
 	return map[string]ui.View{
 		"signin":           ui.SignIn{Action: "/a", ConnectorAction: "/c", Flow: text, PasswordEnabled: true},
-		"signin-full":      ui.SignIn{Action: "/a", ConnectorAction: "/c", Flow: text, Identifier: text, PasswordEnabled: true, ClientName: text, Alert: alert, Connectors: []ui.ConnectorChoice{{Name: text, Value: text}, {Name: "Other", Value: "other"}}},
+		"signin-full":      ui.SignIn{Action: "/a", ConnectorAction: "/c", Flow: text, Identifier: text, PasswordEnabled: true, ResetURL: "/reset-password", ClientName: text, Alert: alert, Connectors: []ui.ConnectorChoice{{Name: text, Value: text}, {Name: "Other", Value: "other"}}},
 		"signin-upstreams": ui.SignIn{ConnectorAction: "/c", Flow: text, Connectors: []ui.ConnectorChoice{{Name: text, Value: text}}},
 		"factor-prompt":    ui.FactorPrompt{Action: "/a", Flow: text, Account: text, ClientName: text, Alert: alert},
 		"factor-enrol":     ui.FactorEnrol{Action: "/a", Flow: text, QR: ui.QRCode{{true, false}, {false, true}}, Secret: "ABCDEFGHIJ", URI: "otpauth://totp/x?secret=ABC&issuer=" + text, Account: text, OrganizationName: text, ClientName: text, Alert: alert},
 		"organizations":    ui.Organizations{Action: "/a", Flow: text, ClientName: text, Organizations: []ui.OrganizationChoice{{Value: text, Name: text, Slug: text, Role: "member"}}},
 		"home":             ui.Home{Name: text, Username: text, Email: text, SignOutAction: "/s", FactorCount: 1, Organizations: []ui.OrganizationChoice{{Name: text, Role: "owner"}}},
 		"home-empty":       ui.Home{Name: text, Username: text, SignOutAction: "/s"},
+		"new-password":     ui.NewPassword{Action: "/a", Flow: text, Account: text, ClientName: text, FieldErrors: map[string][]string{"old_password": {text}, "new_password": {text, text}, "again": {text}}},
+		"reset-request":    ui.ResetRequest{Action: "/a"},
+		"reset-password":   ui.ResetPassword{Action: "/a", Token: text, Account: text, FieldErrors: map[string][]string{"new_password": {text}}},
+		"notice":           ui.Notice{Title: text, Text: text, LinkURL: "/signin", LinkText: text},
 		"signed-out":       ui.SignedOut{SignInURL: "/signin"},
 		"setup":            ui.Setup{Action: "/a", Token: text, Username: text, Email: text, FieldErrors: map[string][]string{"username": {text}, "password": {text, text}}},
 		"error":            ui.Error{Status: 400, Title: text, Text: text, Reference: text, LinkURL: "https://client.example/?x=" + text, LinkText: text},
@@ -86,12 +90,24 @@ func TestHostileText(t *testing.T) {
 			}
 		}
 	}
-	page := render(t, ui.Error{Title: "x", LinkURL: "javascript:alert(1)", LinkText: "x"}).Body.String()
-	if strings.Contains(page, `"javascript:`) {
-		t.Error("a script address became a link")
+	for _, bad := range []string{"javascript:alert(1)", "java.script:x", " javascript:x.y:z", "JavaScript:a.b", "data:text/html,a.b", "javascript:..:"} {
+		page := render(t, ui.Error{Title: "x", LinkURL: bad, LinkText: "x"}).Body.String()
+		if strings.Contains(strings.ToLower(page), "javascript:") || strings.Contains(page, "data:text") {
+			t.Errorf("%s became a link", bad)
+		}
 	}
 	if link := (ui.FactorEnrol{URI: "javascript:alert(1)"}).AppLink(); link != "" {
 		t.Errorf("a script address became a link: %s", link)
+	}
+}
+
+// TestWayBackToAnApp: the redirect URI of an app (RFC 8252 section 7.1) is a link like any other.
+func TestWayBackToAnApp(t *testing.T) {
+	for _, address := range []string{"com.example.app:/cb?error=access_denied", "https://client.example/cb?error=access_denied"} {
+		page := render(t, ui.Error{Title: "x", LinkURL: address, LinkText: "x"}).Body.String()
+		if !strings.Contains(page, `href="`+address+`"`) {
+			t.Errorf("no link to %s: %s", address, page)
+		}
 	}
 }
 

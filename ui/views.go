@@ -35,6 +35,7 @@ type SignIn struct {
 	Flow            string
 	Identifier      string // filled in already
 	PasswordEnabled bool
+	ResetURL        string // for who has forgotten the password; empty: no such link
 	Connectors      []ConnectorChoice
 	ClientName      string // what to go on to; empty: nothing
 	Alert           *Alert
@@ -148,6 +149,42 @@ type Setup struct {
 
 func (Setup) page() (string, string) { return "setup", "Create the first administrator" }
 
+// NewPassword asks whose password has expired for the old and a new one; posts "old_password", "new_password", "again".
+type NewPassword struct {
+	Action      string
+	Flow        string
+	Account     string
+	ClientName  string
+	FieldErrors map[string][]string
+}
+
+func (NewPassword) page() (string, string) { return "new_password", "Choose a new password" }
+
+// ResetRequest asks whom to mail a link to a new password; posts "identifier".
+type ResetRequest struct{ Action string }
+
+func (ResetRequest) page() (string, string) { return "reset_request", "Forgotten password" }
+
+// ResetPassword asks for a new password; posts "token", "new_password", "again".
+type ResetPassword struct {
+	Action      string
+	Token       string
+	Account     string
+	FieldErrors map[string][]string
+}
+
+func (ResetPassword) page() (string, string) { return "reset_password", "Choose a new password" }
+
+// Notice says that something is done, and what comes next.
+type Notice struct {
+	Title    string
+	Text     string
+	LinkURL  string // a way on, may be empty
+	LinkText string
+}
+
+func (n Notice) page() (string, string) { return "notice", n.Title }
+
 // Error says what went wrong, and what to do.
 type Error struct {
 	Status    int
@@ -159,3 +196,16 @@ type Error struct {
 }
 
 func (e Error) page() (string, string) { return "error", e.Title }
+
+// Link is LinkURL as html/template lets it through: web addresses, and those of apps, whose schemes have a dot (RFC 8252 section 7.1)
+// as none has that browsers run.
+func (e Error) Link() any {
+	scheme, _, found := strings.Cut(e.LinkURL, ":")
+	dotted := strings.Contains(scheme, ".") && !strings.ContainsFunc(scheme, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '.' && r != '-' && r != '+'
+	})
+	if found && dotted {
+		return template.URL(e.LinkURL) //nolint:gosec // the scheme is checked above
+	}
+	return e.LinkURL
+}

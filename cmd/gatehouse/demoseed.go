@@ -69,7 +69,7 @@ func (d demo) seedOwner(ctx context.Context, directory *tenancy.Directory, scope
 
 // ensureMember finds the account by its e-mail address, or makes it with a membership.
 func ensureMember(ctx context.Context, directory *tenancy.Directory, scope tenancy.Scope, slug string, n tenancy.NewUser, role tenancy.Role) (tenancy.User, error) {
-	user, err := directory.UserByEmail(ctx, scope, n.Email)
+	user, _, err := directory.UserByEmail(ctx, scope, n.Email)
 	if !errors.Is(err, store.ErrNotFound) {
 		return user, err
 	}

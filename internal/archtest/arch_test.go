@@ -134,15 +134,17 @@ func TestTableIsCurrent(t *testing.T) {
 // TestThirdParties: what is behind one package stays behind it.
 func TestThirdParties(t *testing.T) {
 	for prefix, owners := range map[string][]string{
-		"github.com/ory/":           {"provider"},
-		"database/sql":              {"store/sqldb", "internal/testenv"},
-		"modernc.org/sqlite":        {"store/sqldb"},
-		"github.com/jackc/pgx":      {"store/sqldb", "internal/testenv"},
-		"github.com/redis/":         {"store/redisdb"},
-		"github.com/pquerna/otp":    {"mfa"},
-		"golang.org/x/crypto":       {"internal/password"},
-		"github.com/coreos/go-oidc": {"connectors/oidc", "cmd/gatehouse"},
-		"github.com/chromedp/":      {"internal/testenv"},
+		"github.com/ory/":             {"provider"},
+		"database/sql":                {"store/sqldb", "internal/testenv"},
+		"modernc.org/sqlite":          {"store/sqldb"},
+		"github.com/jackc/pgx":        {"store/sqldb", "internal/testenv"},
+		"github.com/redis/":           {"store/redisdb"},
+		"github.com/pquerna/otp":      {"mfa"},
+		"golang.org/x/crypto":         {"internal/password"},
+		"github.com/coreos/go-oidc":   {"connectors/oidc", "cmd/gatehouse"},
+		"github.com/chromedp/":        {"internal/testenv"},
+		"github.com/nyaruka/":         {"tenancy"},
+		"github.com/santhosh-tekuri/": {"tenancy"},
 	} {
 		for _, p := range packages(t) {
 			name := strings.TrimPrefix(p.ImportPath, module)

@@ -241,3 +241,14 @@ func (db *DB) Hit(ctx context.Context, key session.Key, window time.Duration) (i
 	}
 	return int(counted[0]), time.UnixMilli(counted[1]).UTC(), nil
 }
+
+// Forget implements session.Store.
+func (db *DB) Forget(ctx context.Context, keys ...session.Key) error {
+	_, err := db.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		for _, key := range keys {
+			pipe.Del(ctx, db.hitKey(key))
+		}
+		return nil
+	})
+	return translate(err)
+}

@@ -10,8 +10,9 @@ import (
 
 var (
 	clientByID = unscoped("the caller names the client; what it may do follows from its organization",
-		`SELECT id, COALESCE(organization_id, ''), name, public, secret_hash, redirect_uris, post_logout, grant_types, scopes, audience,
-		id_token_alg, enabled, created, modified FROM clients WHERE id = $1`)
+		`SELECT c.id, COALESCE(c.organization_id, ''), c.name, c.public, c.secret_hash, c.redirect_uris, c.post_logout, c.grant_types, c.scopes,
+		c.audience, c.id_token_alg, c.enabled, o.id IS NOT NULL AND NOT o.active, c.created, c.modified
+		FROM clients c LEFT JOIN organizations o ON o.id = c.organization_id WHERE c.id = $1`)
 	clientSave = unscoped("declared by the operator",
 		`INSERT INTO clients (id, organization_id, name, public, secret_hash, redirect_uris, post_logout, grant_types, scopes, audience,
 		id_token_alg, enabled, created, modified) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
@@ -31,7 +32,7 @@ func scanClient(row scanner) (provider.Client, error) {
 		created, modified                                int64
 	)
 	err := row.Scan(&c.ID, &c.Organization, &c.Name, &c.Public, &c.SecretHash, &redirects, &postLogout, &grants, &scopes, &audiences,
-		&c.IDTokenAlg, &c.Enabled, &created, &modified)
+		&c.IDTokenAlg, &c.Enabled, &c.Suspended, &created, &modified)
 	if err != nil {
 		return c, err
 	}
@@ -53,12 +54,16 @@ func (q *queries) SaveClient(ctx context.Context, c provider.Client) error {
 		if err != nil {
 			return err
 		}
-		changed, err := tx.exec(ctx, clientsVersionUp)
-		if err == nil && changed == 0 {
-			return errClientsVersion
-		}
-		return err
+		return tx.clientsChanged(ctx)
 	})
+}
+
+func (q *queries) clientsChanged(ctx context.Context) error {
+	changed, err := q.exec(ctx, clientsVersionUp)
+	if err == nil && changed == 0 {
+		return errClientsVersion
+	}
+	return err
 }
 
 // ClientsVersion implements provider.Clients.

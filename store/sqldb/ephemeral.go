@@ -37,6 +37,7 @@ var (
 	// The outer test is made again on a row that another node has used anew since the inner one.
 	entriesSweep = plain(`DELETE FROM ephemeral WHERE expires <= $1 AND (kind, id) IN
 		(SELECT kind, id FROM ephemeral WHERE expires <= $1 ORDER BY expires LIMIT $2)`)
+	hitDelete = plain(`DELETE FROM ephemeral_hits WHERE kind = $1 AND id = $2`)
 	hitsSweep = plain(`DELETE FROM ephemeral_hits WHERE ends <= $1 AND (kind, id) IN
 		(SELECT kind, id FROM ephemeral_hits WHERE ends <= $1 ORDER BY ends LIMIT $2)`)
 )
@@ -177,6 +178,16 @@ func (e Ephemeral) Hit(ctx context.Context, key session.Key, window time.Duratio
 		return w, row.Scan(&w.count, &w.ends)
 	}, hit, string(key.Kind), key.ID, micros(now.Add(window)), micros(now))
 	return int(found.count), fromMicros(found.ends), err
+}
+
+// Forget implements session.Store.
+func (e Ephemeral) Forget(ctx context.Context, keys ...session.Key) error {
+	for _, key := range keys {
+		if _, err := e.q.exec(ctx, hitDelete, string(key.Kind), key.ID); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Sweep deletes at most limit expired entries and as many counters, and returns how many it deleted.

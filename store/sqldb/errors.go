@@ -26,6 +26,8 @@ var conflicts = map[string]string{
 	"groups_organization_name": "name", "groups.organization_id, groups.name": "name",
 	"groups_shared_name": "name", "groups.name": "name",
 	"identities_pkey": "identity", "identities.connector, identities.subject": "identity",
+	"email_addresses_user_value": "email", "email_addresses.user_id, email_addresses.value": "email",
+	"email_addresses_verified": "email", "email_addresses.value": "email",
 	"factors_user_kind_name": "name", "factors.user_id, factors.kind, factors.name": "name",
 	"first_superuser_pkey": "superuser", "first_superuser.singleton": "superuser",
 	"signing_keys_state": "state", "signing_keys.algorithm, signing_keys.state": "state",

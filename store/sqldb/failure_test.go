@@ -189,11 +189,11 @@ func TestDeadlockRunsAgain(t *testing.T) {
 		defer func() { tries <- try }()
 		return db.InTx(t.Context(), func(tx tenancy.Store) error {
 			try++
-			if err := tx.RecordLogin(t.Context(), first.ID, time.Now()); err != nil {
+			if err := tx.RecordLogin(t.Context(), first.ID, time.Now(), "pwd", ""); err != nil {
 				return err
 			}
 			meet(try)
-			return tx.RecordLogin(t.Context(), second.ID, time.Now())
+			return tx.RecordLogin(t.Context(), second.ID, time.Now(), "pwd", "")
 		})
 	}
 	done := make(chan error)

@@ -17,6 +17,11 @@ var (
 	identityInsert = plain(`INSERT INTO identities (connector, subject, user_id, created, last_login) VALUES ($1, $2, $3, $4, $5)`)
 	identityFind   = plain(`SELECT connector, subject, user_id, created, last_login FROM identities WHERE connector = $1 AND subject = $2`)
 	identityLogin  = plain(`UPDATE identities SET last_login = $3 WHERE connector = $1 AND subject = $2`)
+	identitiesOf   = plain(`SELECT connector, subject, user_id, created, last_login FROM identities WHERE user_id = $1 ORDER BY created, connector, subject`)
+	identityDelete = plain(`DELETE FROM identities WHERE connector = $2 AND subject = $3 AND user_id = $1
+		AND (EXISTS (SELECT 1 FROM users u WHERE u.id = $1 AND u.password_hash <> '')
+			OR EXISTS (SELECT 1 FROM identities o WHERE o.user_id = $1 AND (o.connector <> $2 OR o.subject <> $3)))`)
+	userLock = plain(`UPDATE users SET version = version WHERE id = $1`)
 
 	onceInsert = plain(`INSERT INTO versions (name, version) VALUES ($1, 1) ON CONFLICT (name) DO NOTHING`)
 
@@ -44,6 +49,21 @@ func scanIdentity(row scanner) (tenancy.Identity, error) {
 	err := row.Scan(&i.Connector, &i.Subject, &i.User, &created, &lastLogin)
 	i.Created, i.LastLogin = fromMicros(created), fromMicros(lastLogin)
 	return i, err
+}
+
+// IdentitiesOf implements tenancy.Identities.
+func (q *queries) IdentitiesOf(ctx context.Context, user id.User) ([]tenancy.Identity, error) {
+	return all(ctx, q, q.read, scanIdentity, identitiesOf, string(user))
+}
+
+// DeleteIdentity implements tenancy.Identities. The user's row is the lock: of two links that go at once one has to stay.
+func (q *queries) DeleteIdentity(ctx context.Context, user id.User, connector id.Connector, subject string) error {
+	return q.transaction(ctx, func(tx *queries) error {
+		if err := tx.conditional(ctx, userLock, string(user)); err != nil {
+			return err
+		}
+		return tx.conditional(ctx, identityDelete, string(user), string(connector), subject)
+	})
 }
 
 // RecordIdentityLogin implements tenancy.Identities.

@@ -25,6 +25,7 @@ import (
 	_ "modernc.org/sqlite" // driver "sqlite"
 
 	"gatehouse/internal/secret"
+	"gatehouse/tenancy"
 )
 
 //go:embed migrations/*.sql
@@ -37,6 +38,7 @@ type Options struct {
 	Logger   *slog.Logger      // may be nil
 	PoolSize int               // connections at the most; 0 = 8. SQLite adds one writer, or has one connection at all if it is 1
 	Trace    func(text string) // called with each statement but BEGIN and COMMIT, for counting; may be nil
+	Fields   tenancy.Fields    // of users: which of them are searched and unique
 }
 
 // DB is an open database. It is safe for concurrent use.
@@ -49,11 +51,12 @@ type DB struct {
 	logger      *slog.Logger
 	trace       func(string)
 	counts      counts
+	fields      tenancy.Fields
 }
 
 // Open connects lazily: a PostgreSQL server that is away shows at the first statement, as store.ErrUnavailable. Call Migrate next.
 func Open(_ context.Context, o Options) (*DB, error) {
-	db := &DB{now: o.Now, logger: o.Logger, trace: o.Trace, counts: counts{now: o.Now}}
+	db := &DB{now: o.Now, logger: o.Logger, trace: o.Trace, fields: o.Fields, counts: counts{now: o.Now}}
 	if db.logger == nil {
 		db.logger = slog.New(slog.DiscardHandler)
 	}

@@ -69,10 +69,15 @@ func (q *queries) CreateOrganization(ctx context.Context, scope tenancy.Scope, o
 	return err
 }
 
-// UpdateOrganization implements tenancy.Organizations.
+// UpdateOrganization implements tenancy.Organizations. Clients of the organization change with it: whether it is active decides for them.
 func (q *queries) UpdateOrganization(ctx context.Context, scope tenancy.Scope, o tenancy.Organization) error {
 	s, args := organizationUpdate.in(scope, append(organizationFields(o), o.Version)...)
-	return q.conditional(ctx, s, args...)
+	return q.transaction(ctx, func(tx *queries) error {
+		if err := tx.conditional(ctx, s, args...); err != nil {
+			return err
+		}
+		return tx.clientsChanged(ctx)
+	})
 }
 
 // organizationFields are the arguments that organizationInsert and organizationUpdate begin with.

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"gatehouse/internal/id"
@@ -24,15 +26,21 @@ var (
 	userUpdate = plain(`UPDATE users SET username = $2, email = $3, email_verified = $4, phone = $5, first_name = $6, last_name = $7, bio = $8,
 		url = $9, company = $10, location = $11, birth_date = $12, notes = $13, language = $14, custom = $15, expiration_date = $16, active = $17,
 		staff = $18, superuser = $19, search = $20, modified = $21, version = version + 1 WHERE id = $1 AND version = $22`)
-	userByID          = plain(`SELECT ` + userColumns + ` FROM users u WHERE u.id = $1`)
-	userByIdentifier  = plain(`SELECT ` + userColumns + ` FROM identifiers i JOIN users u ON u.id = i.user_id WHERE i.value = $1`)
-	userPassword      = plain(`UPDATE users SET password_hash = $2, password_updated = $3, modified = $3 WHERE id = $1`)
-	userPasswordSwap  = plain(`UPDATE users SET password_hash = $2, modified = $3 WHERE id = $1 AND password_hash = $4`)
-	userLogin         = plain(`UPDATE users SET last_login = $2 WHERE id = $1`)
-	superuserAny      = plain(`SELECT 1 FROM users WHERE superuser AND active LIMIT 1`)
-	superuserClaim    = plain(`INSERT INTO first_superuser (singleton, user_id) SELECT 1, $1 WHERE NOT EXISTS (SELECT 1 FROM users WHERE superuser)`)
-	identifierInsert  = plain(`INSERT INTO identifiers (value, user_id, kind) VALUES ($1, $2, $3)`)
-	identifiersDelete = plain(`DELETE FROM identifiers WHERE user_id = $1`)
+	userByID         = plain(`SELECT ` + userColumns + ` FROM users u WHERE u.id = $1`)
+	userByIdentifier = plain(`SELECT ` + userColumns + ` FROM identifiers i JOIN users u ON u.id = i.user_id WHERE i.value = $1`)
+	userPassword     = plain(`UPDATE users SET password_hash = $2, password_updated = $3, modified = $3 WHERE id = $1`)
+	userPasswordSwap = plain(`UPDATE users SET password_hash = $2, password_updated = $3, modified = $3 WHERE id = $1 AND password_hash = $4`)
+	userRehash       = plain(`UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2`)
+	userLogin        = plain(`UPDATE users SET last_login = $2, last_method = $3, last_connector = $4 WHERE id = $1`)
+	superuserAny     = plain(`SELECT 1 FROM users WHERE superuser AND active LIMIT 1`)
+	superuserClaim   = plain(`INSERT INTO first_superuser (singleton, user_id) SELECT 1, $1 WHERE NOT EXISTS (SELECT 1 FROM users WHERE superuser)`)
+	superuserLock    = plain(`INSERT INTO versions (name, version) SELECT 'superusers', 1 FROM users WHERE id = $1 AND superuser AND active
+		ON CONFLICT (name) DO UPDATE SET version = versions.version + 1`)
+	superuserOther    = plain(`SELECT 1 FROM users WHERE superuser AND active AND id <> $1 LIMIT 1`)
+	userDelete        = plain(`DELETE FROM users WHERE id = $1`)
+	userGrantsDelete  = unscoped("the user goes, and with him what he allowed clients", `DELETE FROM grants WHERE user_id = $1`)
+	fieldValuesDelete = plain(`DELETE FROM user_field_values WHERE user_id = $1`)
+	fieldValueInsert  = plain(`INSERT INTO user_field_values (field, value, user_id) VALUES ($1, $2, $3)`)
 )
 
 func scanUser(row scanner) (tenancy.User, error) {
@@ -55,7 +63,7 @@ func scanUser(row scanner) (tenancy.User, error) {
 }
 
 // fields are the arguments that userInsert and userUpdate begin with.
-func fields(u tenancy.User) ([]any, error) {
+func (q *queries) fields(u tenancy.User) ([]any, error) {
 	custom, err := json.Marshal(u.Custom)
 	if err != nil {
 		return nil, fmt.Errorf("encode custom fields: %w", err)
@@ -65,13 +73,13 @@ func fields(u tenancy.User) ([]any, error) {
 	}
 	return []any{
 		string(u.ID), u.Username, u.Email, u.EmailVerified, u.Phone, u.FirstName, u.LastName, u.Bio, u.URL, u.Company, u.Location,
-		string(u.BirthDate), u.Notes, u.Language, string(custom), string(u.Expires), u.Active, u.Staff, u.Superuser, u.SearchText(), micros(u.Modified),
+		string(u.BirthDate), u.Notes, u.Language, string(custom), string(u.Expires), u.Active, u.Staff, u.Superuser, q.db.fields.SearchText(u), micros(u.Modified),
 	}, nil
 }
 
 // CreateUser implements tenancy.Users.
 func (q *queries) CreateUser(ctx context.Context, u tenancy.User) error {
-	args, err := fields(u)
+	args, err := q.fields(u)
 	if err != nil {
 		return err
 	}
@@ -80,28 +88,50 @@ func (q *queries) CreateUser(ctx context.Context, u tenancy.User) error {
 		if _, err := tx.exec(ctx, userInsert, args...); err != nil {
 			return err
 		}
-		return tx.insertIdentifiers(ctx, u)
+		return tx.writeBeside(ctx, u)
 	})
 }
 
-// insertIdentifiers claims the user's names in the one namespace.
-func (q *queries) insertIdentifiers(ctx context.Context, u tenancy.User) error {
-	claimed := map[string]bool{}
-	for _, name := range []struct{ kind, text string }{{"username", u.Username}, {"email", u.Email}, {"phone", u.Phone}} {
-		if name.text == "" {
-			continue
+// UpdateUser implements tenancy.Users.
+func (q *queries) UpdateUser(ctx context.Context, u tenancy.User) error {
+	args, err := q.fields(u)
+	if err != nil {
+		return err
+	}
+	return q.transaction(ctx, func(tx *queries) error {
+		if !u.Superuser || !u.Active {
+			if err := tx.notTheLast(ctx, u.ID); err != nil {
+				return err
+			}
 		}
-		normal, err := tenancy.Normalise(name.text)
-		if err != nil {
+		if err := tx.conditional(ctx, userUpdate, append(args, u.Version)...); err != nil {
 			return err
 		}
-		if claimed[normal] {
-			continue
-		}
-		claimed[normal] = true
-		_, err = q.exec(ctx, identifierInsert, normal, string(u.ID), name.kind)
+		return tx.writeBeside(ctx, u)
+	})
+}
+
+// writeBeside brings what other tables hold of a user up to date: his primary address, his identifiers and unique values.
+func (q *queries) writeBeside(ctx context.Context, u tenancy.User) error {
+	if err := q.writePrimary(ctx, u); err != nil {
+		return err
+	}
+	if err := q.claim(ctx, u); err != nil {
+		return err
+	}
+	return q.claimValues(ctx, u)
+}
+
+// claimValues claims the values of the fields that the operator declared unique.
+func (q *queries) claimValues(ctx context.Context, u tenancy.User) error {
+	if _, err := q.exec(ctx, fieldValuesDelete, string(u.ID)); err != nil {
+		return err
+	}
+	values := q.db.fields.UniqueValues(u)
+	for _, field := range slices.Sorted(maps.Keys(values)) {
+		_, err := q.exec(ctx, fieldValueInsert, field, values[field], string(u.ID))
 		if errors.Is(err, store.ErrConflict) {
-			return &store.Conflict{Field: name.kind}
+			return &store.Conflict{Field: "custom." + field}
 		}
 		if err != nil {
 			return err
@@ -110,20 +140,31 @@ func (q *queries) insertIdentifiers(ctx context.Context, u tenancy.User) error {
 	return nil
 }
 
-// UpdateUser implements tenancy.Users.
-func (q *queries) UpdateUser(ctx context.Context, u tenancy.User) error {
-	args, err := fields(u)
-	if err != nil {
+// notTheLast refuses to take away the last active superuser. The row of versions is a lock: of two superusers who take each other's
+// rank at once, the second waits and then sees that he is alone.
+func (q *queries) notTheLast(ctx context.Context, user id.User) error {
+	is, err := q.exec(ctx, superuserLock, string(user))
+	if err != nil || is == 0 {
 		return err
 	}
+	_, err = one(ctx, q, q.read, value[int], superuserOther, string(user))
+	if errors.Is(err, store.ErrNotFound) {
+		return &store.Conflict{Field: "superuser"}
+	}
+	return err
+}
+
+// DeleteUser implements tenancy.Users. Foreign keys take along what is his.
+func (q *queries) DeleteUser(ctx context.Context, user id.User) error {
 	return q.transaction(ctx, func(tx *queries) error {
-		if err := tx.conditional(ctx, userUpdate, append(args, u.Version)...); err != nil {
+		if err := tx.notTheLast(ctx, user); err != nil {
 			return err
 		}
-		if _, err := tx.exec(ctx, identifiersDelete, string(u.ID)); err != nil {
+		if err := tx.mustChange(ctx, userDelete, string(user)); err != nil {
 			return err
 		}
-		return tx.insertIdentifiers(ctx, u)
+		_, err := tx.exec(ctx, userGrantsDelete, string(user))
+		return err
 	})
 }
 
@@ -133,6 +174,11 @@ func (q *queries) SetPasswordHash(ctx context.Context, user id.User, old, hash s
 		return q.conditional(ctx, userPasswordSwap, string(user), hash, micros(now), old)
 	}
 	return q.mustChange(ctx, userPassword, string(user), hash, micros(now))
+}
+
+// Rehash implements tenancy.Passwords.
+func (q *queries) Rehash(ctx context.Context, user id.User, old, hash string) error {
+	return q.conditional(ctx, userRehash, string(user), old, hash)
 }
 
 // mustChange is a write of one known row; without the row store.ErrNotFound.
@@ -155,11 +201,11 @@ func (q *queries) UserByIdentifier(ctx context.Context, identifier string) (tena
 }
 
 // RecordLogin implements tenancy.Users.
-func (q *queries) RecordLogin(ctx context.Context, user id.User, at time.Time) error {
-	return q.mustChange(ctx, userLogin, string(user), micros(at))
+func (q *queries) RecordLogin(ctx context.Context, user id.User, at time.Time, method string, connector id.Connector) error {
+	return q.mustChange(ctx, userLogin, string(user), micros(at), method, string(connector))
 }
 
-// HasSuperuser implements tenancy.Users.
+// HasSuperuser implements tenancy.Superusers.
 func (q *queries) HasSuperuser(ctx context.Context) (bool, error) {
 	_, err := one(ctx, q, q.read, value[int], superuserAny)
 	if errors.Is(err, store.ErrNotFound) {
@@ -168,7 +214,7 @@ func (q *queries) HasSuperuser(ctx context.Context) (bool, error) {
 	return err == nil, err
 }
 
-// CreateFirstSuperuser implements tenancy.Users. The single row of first_superuser is the referee of concurrent calls.
+// CreateFirstSuperuser implements tenancy.Superusers. The single row of first_superuser is the referee of concurrent calls.
 func (q *queries) CreateFirstSuperuser(ctx context.Context, u tenancy.User) error {
 	return q.transaction(ctx, func(tx *queries) error {
 		claimed, err := tx.exec(ctx, superuserClaim, string(u.ID))

@@ -139,7 +139,7 @@ func testListUsersFilters(t *testing.T, w *world) {
 	old.Active, old.Staff, old.Created = false, true, noon.Add(-time.Hour)
 	w.user(t, old, tenancy.Member, w.a.ID)
 	w.user(t, newUser("same@x.example", "same@x.example"), tenancy.Member, w.a.ID)
-	must(t, w.RecordLogin(t.Context(), w.ada.ID, noon.Add(time.Hour)))
+	must(t, w.RecordLogin(t.Context(), w.ada.ID, noon.Add(time.Hour), "pwd", ""))
 	everybody := []string{"ada", "both", "grace", "old", "same@x.example"}
 	for _, c := range []struct {
 		filter tenancy.UserFilter

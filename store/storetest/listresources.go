@@ -12,8 +12,8 @@ import (
 	"gatehouse/tenancy"
 )
 
-// names are what a list shows, in its order.
-func names[T any](t *testing.T, page tenancy.Page[T], err error, name func(T) string) []string {
+// shown is what a list shows, in its order.
+func shown[T any](t *testing.T, page tenancy.Page[T], err error, name func(T) string) []string {
 	t.Helper()
 	must(t, err)
 	var found []string
@@ -59,7 +59,7 @@ func testListOrganizations(t *testing.T, w *world) {
 		{w.scope(t, w.both.ID), tenancy.OrganizationFilter{}, "", "slug", nil},
 	} {
 		page, err := w.ListOrganizations(t.Context(), c.scope, c.filter, tenancy.Query{Search: c.search, Sort: c.sort, Page: 1, Size: 10})
-		wantNames(t, c.filter, c.want, names(t, page, err, slug))
+		wantNames(t, c.filter, c.want, shown(t, page, err, slug))
 	}
 	page, err := w.ListOrganizations(t.Context(), w.all, tenancy.OrganizationFilter{}, tenancy.Query{Page: 1, Size: 1})
 	must(t, err)
@@ -100,7 +100,7 @@ func testListMemberships(t *testing.T, w *world) {
 		{w.inA, tenancy.MembershipFilter{}, "grace", nil},
 	} {
 		page, err := w.ListMemberships(t.Context(), c.scope, c.filter, tenancy.Query{Search: c.search, Page: 1, Size: 10})
-		got := names(t, page, err, place)
+		got := shown(t, page, err, place)
 		if !slices.IsSortedFunc(page.Items, func(a, b tenancy.MembershipRow) int {
 			return cmpText(string(a.Organization)+string(a.User), string(b.Organization)+string(b.User))
 		}) {
@@ -143,7 +143,7 @@ func testListGroups(t *testing.T, w *world) {
 		{w.all, tenancy.GroupFilter{}, "arzte", []string{"Ärzte"}},
 	} {
 		page, err := w.ListGroups(t.Context(), c.scope, c.filter, tenancy.Query{Search: c.search, Page: 1, Size: 10})
-		wantNames(t, c.filter, c.want, names(t, page, err, func(g tenancy.Group) string { return g.Name }))
+		wantNames(t, c.filter, c.want, shown(t, page, err, func(g tenancy.Group) string { return g.Name }))
 		for _, g := range page.Items {
 			wantNames(t, g.Name, []string{"users.a_b", "users.c_d"}, []string{string(g.Permissions[0]), string(g.Permissions[1])})
 		}
@@ -178,10 +178,10 @@ func testListAuditEvents(t *testing.T, w *world) {
 		{w.all, tenancy.AuditFilter{At: tenancy.Period{From: noon.Add(time.Hour), To: noon.Add(3 * time.Hour)}}, []string{"user_x.created", "user.changed"}},
 	} {
 		page, err := w.ListAuditEvents(t.Context(), c.scope, c.filter, firstPage)
-		wantNames(t, c.filter, c.want, names(t, page, err, func(e audit.Event) string { return e.Action }))
+		wantNames(t, c.filter, c.want, shown(t, page, err, func(e audit.Event) string { return e.Action }))
 	}
 	page, err := w.ListAuditEvents(t.Context(), w.all, tenancy.AuditFilter{}, tenancy.Query{Sort: "at", Page: 1, Size: 10})
-	wantNames(t, "at", []string{"user.created", "user.changed", "user_x.created", "installation.set_up"}, names(t, page, err, func(e audit.Event) string { return e.Action }))
+	wantNames(t, "at", []string{"user.created", "user.changed", "user_x.created", "installation.set_up"}, shown(t, page, err, func(e audit.Event) string { return e.Action }))
 }
 
 func testListIdentities(t *testing.T, w *world) {
@@ -205,6 +205,6 @@ func testListIdentities(t *testing.T, w *world) {
 		{w.scope(t, w.both.ID), tenancy.IdentityFilter{}, nil},
 	} {
 		page, err := w.ListIdentities(t.Context(), c.scope, c.filter, firstPage)
-		wantNames(t, c.filter, c.want, names(t, page, err, func(i tenancy.Identity) string { return i.Subject }))
+		wantNames(t, c.filter, c.want, shown(t, page, err, func(i tenancy.Identity) string { return i.Subject }))
 	}
 }

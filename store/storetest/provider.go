@@ -11,6 +11,7 @@ import (
 	"gatehouse/internal/id"
 	"gatehouse/provider"
 	"gatehouse/store"
+	"gatehouse/tenancy"
 )
 
 // ProviderStore is the store under test.
@@ -23,6 +24,7 @@ func Provider(t *testing.T, open func(t *testing.T) ProviderStore) {
 		"Tombstone": testTombstone, "RevokeDuringRotation": testRevokeDuringRotation, "SessionGrants": testSessionGrants,
 		"ExpiredGrants": testExpiredGrants, "SigningKeys": testSigningKeys, "RaceSigningKey": testRaceSigningKey,
 		"RacePromote": testRacePromote, "RaceTombstone": testRaceTombstone, "RaceClientsVersion": testRaceClientsVersion, "BadLists": testBadLists,
+		"SuspendedClient": testSuspendedClient,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -56,6 +58,34 @@ func testClients(t *testing.T, s provider.Store) {
 	want(t, err, store.ErrNotFound)
 	c.Organization = "nowhere"
 	want(t, s.SaveClient(t.Context(), c), store.ErrNotFound)
+}
+
+// testSuspendedClient: the client of a disabled organization says so, and caches of clients learn of the change.
+func testSuspendedClient(t *testing.T, s provider.Store) {
+	organizations, ok := s.(tenancy.Organizations)
+	if !ok {
+		t.Fatalf("%T keeps no organizations", s)
+	}
+	scope := tenancy.System("test")
+	o := tenancy.Organization{ID: id.New[id.Organization](), Name: "O", Slug: "o", Active: true, Created: noon, Modified: noon}
+	must(t, organizations.CreateOrganization(t.Context(), scope, o))
+	must(t, s.SaveClient(t.Context(), provider.Client{ID: "c", Organization: o.ID, Enabled: true, Created: noon, Modified: noon}))
+	for _, active := range []bool{false, true} {
+		before, err := s.ClientsVersion(t.Context())
+		must(t, err)
+		o, err = organizations.Organization(t.Context(), scope, o.ID)
+		must(t, err)
+		o.Active = active
+		must(t, organizations.UpdateOrganization(t.Context(), scope, o))
+		found, err := s.Client(t.Context(), "c")
+		must(t, err)
+		if found.Suspended == active || !found.Enabled {
+			t.Errorf("active %v: suspended %v, enabled %v", active, found.Suspended, found.Enabled)
+		}
+		if after, err := s.ClientsVersion(t.Context()); err != nil || after == before {
+			t.Errorf("active %v: the version stays %d, %v", active, after, err)
+		}
+	}
 }
 
 func newGrant() provider.Grant {

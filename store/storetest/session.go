@@ -77,7 +77,7 @@ func Session(t *testing.T, open func(t *testing.T, clock *Clock) session.Store) 
 	for name, test := range map[string]func(*testing.T, sessionSuite){
 		"CreateThenFind": testCreateThenFind, "CreateTwice": testCreateTwice, "Replace": testReplace, "ReplaceStale": testReplaceStale,
 		"Take": testTake, "Delete": testDelete, "Any": testAny, "List": testList, "ListFollowsReplace": testListFollowsReplace,
-		"ListLimit": testListLimit, "Hit": testHit, "Expiry": testExpiry, "OddKeys": testOddKeys, "LargeValue": testLargeValue,
+		"ListLimit": testListLimit, "Hit": testHit, "Forget": testForget, "Expiry": testExpiry, "OddKeys": testOddKeys, "LargeValue": testLargeValue,
 		"TakeReturnsAll": testTakeReturnsAll, "ListPastTheDead": testListPastTheDead, "CreateAgainMoves": testCreateAgainMoves,
 		"ReplaceKeepsPlace": testReplaceKeepsPlace, "BadKeys": testBadKeys, "RaceDelete": testRaceDelete, "RaceRebirth": testRaceRebirth,
 		"KindsAreApart": testKindsAreApart, "RaceCreate": testRaceCreate, "RaceReplace": testRaceReplace, "RaceTake": testRaceTake, "RaceHit": testRaceHit,

@@ -29,6 +29,12 @@ func testTakeReturnsAll(t *testing.T, s sessionSuite) {
 	if taken.Expires.Location() != time.UTC {
 		t.Errorf("expiry in %v, want UTC", taken.Expires.Location())
 	}
+	// The version tells whether it is still what was found before.
+	s.mustCreate(t, key("a"), e)
+	must(t, s.store.Replace(t.Context(), key("a"), e))
+	if taken, err = s.store.Take(t.Context(), key("a")); err != nil || taken.Version != 2 {
+		t.Errorf("replaced, then taken: version %d, %v", taken.Version, err)
+	}
 }
 
 // testListPastTheDead: however many newer entries have come and gone, the living are listed.
@@ -153,4 +159,22 @@ func unless(err error, expected ...error) error {
 		}
 	}
 	return err
+}
+
+// testForget: a counter begins anew, and takes no entry with it.
+func testForget(t *testing.T, s sessionSuite) {
+	s.mustCreate(t, key("a"), s.entry("v"))
+	for _, name := range []string{"a", "a", "b"} {
+		if _, _, err := s.store.Hit(t.Context(), key(name), time.Minute); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want(t, s.store.Forget(t.Context(), key("a"), key("never")), nil)
+	for name, expected := range map[string]int{"a": 1, "b": 2} {
+		if count, _, err := s.store.Hit(t.Context(), key(name), time.Minute); err != nil || count != expected {
+			t.Errorf("%s = %d, %v; want %d", name, count, err, expected)
+		}
+	}
+	_, err := s.store.Find(t.Context(), key("a"))
+	want(t, err, nil)
 }

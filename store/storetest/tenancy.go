@@ -34,7 +34,7 @@ var noon = time.Date(2026, 3, 1, 12, 0, 0, 123456000, time.UTC)
 
 func newUser(username, email string) tenancy.User {
 	return tenancy.User{
-		ID: id.New[id.User](), Username: username, Email: email, EmailVerified: true, FirstName: "Fïrst", LastName: "Låst", Language: "it",
+		ID: id.New[id.User](), Username: username, Email: email, EmailVerified: email != "", FirstName: "Fïrst", LastName: "Låst", Language: "it",
 		PasswordHash: "hash of " + username, Active: true, Created: noon, Modified: noon, Version: 1,
 	}
 }
@@ -97,6 +97,8 @@ func Tenancy(t *testing.T, open func(t *testing.T) TenancyStore) {
 		"Memberships": testMemberships, "OneOwner": testOneOwner, "Standing": testStanding, "Groups": testGroups, "Identities": testIdentities,
 		"SetRole": testSetRole, "Once": testOnce, "TransactionRollsBack": testRollback, "RefusalEndsTransaction": testRefusal, "Record": testRecord,
 		"BadText": testBadText, "RaceIdentifier": testRaceIdentifier, "RaceOwner": testRaceOwner, "RacePasswordHash": testRacePasswordHash,
+		"Rehash": testRehash, "ExpiringUsers": testExpiringUsers, "AgingPasswords": testAgingPasswords, "DeactivateExpired": testDeactivateExpired,
+		"APITokens": testAPITokens, "APITokensDeleted": testAPITokensDeleted, "APITokensExpired": testAPITokensExpired, "HasIdentity": testHasIdentity,
 		"RaceIdentity": testRaceIdentity, "RaceNames": testRaceNames,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, newWorld(t, open(t))) })
@@ -111,13 +113,13 @@ func testUsers(t *testing.T, w *world) {
 	}
 	_, err = w.User(t.Context(), "nobody")
 	want(t, err, store.ErrNotFound)
-	must(t, w.RecordLogin(t.Context(), w.ada.ID, noon.Add(time.Hour)))
+	must(t, w.RecordLogin(t.Context(), w.ada.ID, noon.Add(time.Hour), "fed", "staff"))
 	found, err = w.User(t.Context(), w.ada.ID)
 	must(t, err)
-	if !found.LastLogin.Equal(noon.Add(time.Hour)) {
-		t.Errorf("last login = %v", found.LastLogin)
+	if !found.LastLogin.Equal(noon.Add(time.Hour)) || found.LastMethod != "fed" || found.LastConnector != "staff" {
+		t.Errorf("last login = %v by %q through %q", found.LastLogin, found.LastMethod, found.LastConnector)
 	}
-	want(t, w.RecordLogin(t.Context(), "nobody", noon), store.ErrNotFound)
+	want(t, w.RecordLogin(t.Context(), "nobody", noon, "pwd", ""), store.ErrNotFound)
 }
 
 func wantConflict(t *testing.T, err error, field string) {
@@ -178,8 +180,13 @@ func testPasswordHash(t *testing.T, w *world) {
 	want(t, w.SetPasswordHash(t.Context(), w.ada.ID, w.ada.PasswordHash, "newer", noon), store.ErrStale)
 	want(t, w.SetPasswordHash(t.Context(), w.ada.ID, "", "forced", noon), nil)
 	want(t, w.SetPasswordHash(t.Context(), "nobody", "", "x", noon), store.ErrNotFound)
-	if found, err := w.User(t.Context(), w.ada.ID); err != nil || found.PasswordHash != "forced" {
-		t.Errorf("hash = %q, %v", found.PasswordHash, err)
+	if found, err := w.User(t.Context(), w.ada.ID); err != nil || found.PasswordHash != "forced" || !found.PasswordUpdated.Equal(noon) {
+		t.Errorf("hash = %q of %v, %v", found.PasswordHash, found.PasswordUpdated, err)
+	}
+	later := noon.Add(time.Hour)
+	want(t, w.SetPasswordHash(t.Context(), w.ada.ID, "forced", "", later), nil)
+	if found, err := w.User(t.Context(), w.ada.ID); err != nil || found.PasswordHash != "" || !found.PasswordUpdated.Equal(later) {
+		t.Errorf("hash = %q of %v, %v", found.PasswordHash, found.PasswordUpdated, err)
 	}
 }
 

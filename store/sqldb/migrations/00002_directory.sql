@@ -23,7 +23,8 @@ CREATE INDEX users_last_name ON users (last_name, id);
 CREATE INDEX users_last_login ON users (last_login, id);
 CREATE INDEX users_staff ON users (created, id) WHERE staff;
 CREATE INDEX users_inactive ON users (created, id) WHERE NOT active;
-CREATE INDEX users_expiring ON users (expiration_date) WHERE active AND expiration_date <> '';
+CREATE INDEX users_expiring ON users (expiration_date, id) WHERE active AND expiration_date <> '';
+CREATE INDEX users_password_updated ON users (password_updated, id) WHERE active AND password_hash <> '';
 
 -- Every address of every user; users.email is a copy of the primary one. A verified address is also an identifier.
 CREATE TABLE email_addresses (
@@ -88,6 +89,7 @@ CREATE TABLE invitations (
 CREATE UNIQUE INDEX invitations_token ON invitations (token_hash);
 CREATE UNIQUE INDEX invitations_open ON invitations (organization_id, value) WHERE state = 'open';
 CREATE INDEX invitations_organization ON invitations (organization_id, created);
+CREATE INDEX invitations_expires ON invitations (expires);
 
 -- What siblings and Gatehouse itself check. Installation-wide: an application registers its own.
 CREATE TABLE permissions (

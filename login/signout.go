@@ -1,0 +1,48 @@
+package login
+
+import (
+	"context"
+
+	"gatehouse/internal/id"
+	"gatehouse/provider"
+	"gatehouse/session"
+	"gatehouse/tenancy"
+)
+
+// SignOut ends people's sessions for the directory. Both fields are required.
+type SignOut struct {
+	Sessions *session.Manager
+	Provider *provider.Provider
+}
+
+var _ tenancy.Sessions = SignOut{}
+
+// EndOfUser implements tenancy.Sessions.
+func (s SignOut) EndOfUser(ctx context.Context, user id.User, keep id.Session) error {
+	for {
+		headers, err := s.Sessions.OfUser(ctx, user)
+		if err != nil {
+			return err
+		}
+		ended := 0
+		for _, header := range headers {
+			if header.ID == keep {
+				continue
+			}
+			if err := s.end(ctx, header.ID); err != nil {
+				return err
+			}
+			ended++
+		}
+		if ended == 0 { // the list is bounded: there may be more than the first showed
+			return nil
+		}
+	}
+}
+
+func (s SignOut) end(ctx context.Context, sid id.Session) error {
+	if err := s.Sessions.EndByID(ctx, sid); err != nil {
+		return err
+	}
+	return s.Provider.EndSession(ctx, sid)
+}
