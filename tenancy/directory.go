@@ -72,6 +72,7 @@ const (
 	ChangeAPIKey       Permission = "users.change_apikey"
 	DeleteAPIKey       Permission = "users.delete_apikey"
 	ViewAPIKey         Permission = "users.view_apikey"
+	ViewAuditEvent     Permission = "users.view_auditevent"
 )
 
 const defaultOrganization = "default"

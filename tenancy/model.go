@@ -119,7 +119,7 @@ type Organization struct {
 }
 
 // SearchText is what searches for an organization look through.
-func (o Organization) SearchText() string { return Fold(o.Name + " " + o.Slug) }
+func (o Organization) SearchText() string { return Searchable(o.Name + " " + o.Slug) }
 
 // Membership is a user in an organization.
 type Membership struct {
@@ -206,6 +206,9 @@ type Group struct {
 	Modified     time.Time
 	Version      int64 // counted by the store at each change
 }
+
+// SearchText is what searches for a group look through.
+func (g Group) SearchText() string { return Searchable(g.Name) }
 
 // Identity links an upstream's stable subject to a user.
 type Identity struct {

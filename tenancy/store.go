@@ -21,6 +21,7 @@ type Store interface {
 	Groups
 	Permissions
 	Identities
+	Listings
 	Outbox
 	Transfers
 	Passwords

@@ -12,8 +12,8 @@ const groupColumns = `g.id, COALESCE(g.organization_id, ''), g.name, g.created, 
 
 var (
 	groupInsert = unscoped("an insert; CreateGroup checks the organization",
-		`INSERT INTO groups (id, organization_id, name, created, modified) VALUES ($1, $2, $3, $4, $5)`)
-	groupUpdate           = scoped(`UPDATE groups SET name = $2, modified = $3, version = version + 1 WHERE id = $1 AND version = $4 AND {organization_id}`)
+		`INSERT INTO groups (id, organization_id, name, search, created, modified) VALUES ($1, $2, $3, $4, $5, $6)`)
+	groupUpdate           = scoped(`UPDATE groups SET name = $2, search = $3, modified = $4, version = version + 1 WHERE id = $1 AND version = $5 AND {organization_id}`)
 	groupDelete           = scoped(`DELETE FROM groups WHERE id = $1 AND {organization_id}`)
 	groupPermissionInsert = unscoped("belongs to the group just written",
 		`INSERT INTO group_permissions (group_id, permission) VALUES ($1, $2)`)
@@ -39,7 +39,8 @@ func (q *queries) CreateGroup(ctx context.Context, scope tenancy.Scope, group te
 		return store.ErrNotFound
 	}
 	return q.transaction(ctx, func(tx *queries) error {
-		_, err := tx.exec(ctx, groupInsert, string(group.ID), orNull(group.Organization), group.Name, micros(group.Created), micros(group.Modified))
+		_, err := tx.exec(ctx, groupInsert, string(group.ID), orNull(group.Organization), group.Name, group.SearchText(),
+			micros(group.Created), micros(group.Modified))
 		if err != nil {
 			return err
 		}
@@ -59,7 +60,7 @@ func (q *queries) insertGroupPermissions(ctx context.Context, group tenancy.Grou
 // UpdateGroup implements tenancy.Groups.
 func (q *queries) UpdateGroup(ctx context.Context, scope tenancy.Scope, group tenancy.Group) error {
 	return q.transaction(ctx, func(tx *queries) error {
-		s, args := groupUpdate.in(scope, string(group.ID), group.Name, micros(group.Modified), group.Version)
+		s, args := groupUpdate.in(scope, string(group.ID), group.Name, group.SearchText(), micros(group.Modified), group.Version)
 		if err := tx.conditional(ctx, s, args...); err != nil {
 			return err
 		}

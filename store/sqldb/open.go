@@ -52,12 +52,13 @@ type DB struct {
 	logger      *slog.Logger
 	trace       func(string)
 	enqueued    func()
+	counts      counts
 	fields      tenancy.Fields
 }
 
 // Open connects lazily: a PostgreSQL server that is away shows at the first statement, as store.ErrUnavailable. Call Migrate next.
 func Open(_ context.Context, o Options) (*DB, error) {
-	db := &DB{now: o.Now, logger: o.Logger, trace: o.Trace, enqueued: o.Enqueued, fields: o.Fields}
+	db := &DB{now: o.Now, logger: o.Logger, trace: o.Trace, enqueued: o.Enqueued, fields: o.Fields, counts: counts{now: o.Now}}
 	if db.logger == nil {
 		db.logger = slog.New(slog.DiscardHandler)
 	}
@@ -178,7 +179,7 @@ func (db *DB) Migrate(ctx context.Context) error {
 	if len(applied) > 0 {
 		db.logger.InfoContext(ctx, "database migrated", "version", applied[len(applied)-1].Source.Version, "steps", len(applied))
 	}
-	return nil
+	return db.indexSearch(ctx)
 }
 
 // lockFile keeps other processes on the same SQLite file from migrating at the same time.

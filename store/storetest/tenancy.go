@@ -88,6 +88,9 @@ func (w *world) scope(t *testing.T, user id.User) tenancy.Scope {
 
 // Tenancy runs the suite of tenancy.Store, opened with Fields.
 func Tenancy(t *testing.T, open func(t *testing.T) TenancyStore) {
+	for name, test := range listings() {
+		t.Run(name, func(t *testing.T) { test(t, newWorld(t, open(t))) })
+	}
 	for name, test := range map[string]func(*testing.T, *world){
 		"Users": testUsers, "Identifiers": testIdentifiers, "UpdateUser": testUpdateUser, "PasswordHash": testPasswordHash,
 		"FirstSuperuser": testFirstSuperuser, "OtherSuperuser": testOtherSuperuser, "Organizations": testOrganizations, "ForeignOrganization": testForeignOrganization,
