@@ -48,7 +48,11 @@ screenshots: deps ## Write a picture of every page to _screenshots/
 
 .PHONY: bench
 bench: ## Measure token endpoints against the bare signature (PostgreSQL too, if its binaries are installed)
-	go test ./bench -run '^$$' -bench . -benchmem
+	go test ./bench -run '^$$' -bench . -skip Directory -benchmem
+
+.PHONY: bench-directory
+bench-directory: ## Measure lists of a million users on PostgreSQL, and of a hundred thousand on SQLite (takes minutes)
+	go test ./bench -run '^$$' -bench Directory -benchtime 1x -timeout 60m
 
 .PHONY: fmt
 fmt: $(TOOLS)/gofumpt-$(GOFUMPT_VERSION) ## Format the code

@@ -96,9 +96,10 @@ func (d *Directory) ConfirmEmail(ctx context.Context, token string) (User, error
 		if err != nil {
 			return err
 		}
-		if address.Verified || !sameAddress(address.Email, confirmed.Address) {
+		if !sameAddress(address.Email, confirmed.Address) {
 			return ErrBadLink
 		}
+		// One call finds the address unverified; every other one is store.ErrStale.
 		if err := tx.SetEmailVerified(ctx, confirmed.User, confirmed.Email, true, d.now()); err != nil {
 			return err
 		}

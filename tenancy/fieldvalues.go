@@ -27,7 +27,7 @@ func (f Fields) masked(name string) bool {
 	return field == nil || field.View == LevelSuperuser
 }
 
-// SearchText is what searches for a user look through: names, address, phone and searchable fields, folded (see Fold).
+// SearchText is what searches for a user look through: names, address, phone and searchable fields, in their searchable form.
 func (f Fields) SearchText(u User) string {
 	words := []string{u.Username, u.Email, u.FirstName, u.LastName, u.Phone}
 	for _, field := range f.List() {
@@ -35,7 +35,7 @@ func (f Fields) SearchText(u User) string {
 			words = append(words, fieldText(value))
 		}
 	}
-	return Fold(strings.Join(words, " "))
+	return Searchable(strings.Join(words, " "))
 }
 
 // UniqueValues are the user's values of unique fields in the form in which they are compared, by name.

@@ -36,3 +36,14 @@ func Fold(text string) string {
 	// two cases Fold swaps.
 	return norm.NFKC.String(strings.ToLower(cases.Fold().String(norm.NFKC.String(text))))
 }
+
+// Searchable is the form in which texts are searched: folded, and without the accents that Unicode can take off (of é, not of ø).
+func Searchable(text string) string {
+	plain := strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Mn, r) {
+			return -1
+		}
+		return r
+	}, norm.NFKD.String(Fold(text)))
+	return norm.NFC.String(plain)
+}

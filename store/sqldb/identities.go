@@ -3,7 +3,6 @@ package sqldb
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -11,6 +10,8 @@ import (
 	"gatehouse/internal/id"
 	"gatehouse/tenancy"
 )
+
+const auditColumns = `e.id, e.at, e.actor, e.reason, e.organization_id, e.action, e.object, e.detail, e.via, e.changes`
 
 var (
 	identityInsert = plain(`INSERT INTO identities (connector, subject, user_id, created, last_login) VALUES ($1, $2, $3, $4, $5)`)
@@ -26,8 +27,7 @@ var (
 
 	auditInsert = unscoped("an insert", `INSERT INTO audit_events (id, at, actor, reason, organization_id, action, object, detail, via, changes)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`)
-	auditNewest = unscoped("the installation's own record", `SELECT id, at, actor, reason, organization_id, action, object, detail, via, changes
-		FROM audit_events ORDER BY id DESC LIMIT $1`)
+	auditNewest = unscoped("the installation's own record", `SELECT `+auditColumns+` FROM audit_events e ORDER BY e.id DESC LIMIT $1`)
 )
 
 // CreateIdentity implements tenancy.Identities.
@@ -94,16 +94,5 @@ func (q *queries) Record(ctx context.Context, e audit.Event) error {
 
 // AuditEvents lists the newest events of the whole installation, newest first: for its operator, never for a manager.
 func (q *queries) AuditEvents(ctx context.Context, limit int) ([]audit.Event, error) {
-	return all(ctx, q, q.read, func(row scanner) (audit.Event, error) {
-		var (
-			e               audit.Event
-			at              int64
-			detail, changes string
-		)
-		if err := row.Scan(&e.ID, &at, &e.Actor, &e.Reason, &e.Organization, &e.Action, &e.Object, &detail, &e.Via, &changes); err != nil {
-			return e, err
-		}
-		e.At = fromMicros(at)
-		return e, errors.Join(json.Unmarshal([]byte(detail), &e.Detail), json.Unmarshal([]byte(changes), &e.Changes))
-	}, auditNewest, limit)
+	return all(ctx, q, q.read, scanEvent, auditNewest, limit)
 }

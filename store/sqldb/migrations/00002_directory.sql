@@ -18,6 +18,11 @@ ALTER TABLE users ADD COLUMN version BIGINT NOT NULL DEFAULT 1;
 UPDATE users SET search = lower(username || ' ' || email || ' ' || first_name || ' ' || last_name);
 CREATE INDEX users_created ON users (created, id);
 CREATE INDEX users_username ON users (username, id);
+CREATE INDEX users_email ON users (email, id);
+CREATE INDEX users_last_name ON users (last_name, id);
+CREATE INDEX users_last_login ON users (last_login, id);
+CREATE INDEX users_staff ON users (created, id) WHERE staff;
+CREATE INDEX users_inactive ON users (created, id) WHERE NOT active;
 CREATE INDEX users_expiring ON users (expiration_date, id) WHERE active AND expiration_date <> '';
 CREATE INDEX users_password_updated ON users (password_updated, id) WHERE active AND password_hash <> '';
 
@@ -55,11 +60,15 @@ CREATE INDEX organizations_name ON organizations (name, id);
 CREATE INDEX organizations_created ON organizations (created, id);
 
 ALTER TABLE memberships ADD COLUMN version BIGINT NOT NULL DEFAULT 1;
-CREATE INDEX memberships_organization_user ON memberships (organization_id, user_id);
+CREATE INDEX memberships_organization_user ON memberships (organization_id, user_id, id);
+CREATE INDEX memberships_created ON memberships (created, id);
 
 ALTER TABLE groups ADD COLUMN created BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE groups ADD COLUMN modified BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE groups ADD COLUMN version BIGINT NOT NULL DEFAULT 1;
+ALTER TABLE groups ADD COLUMN search TEXT NOT NULL DEFAULT '';
+UPDATE groups SET search = lower(name);
+CREATE INDEX groups_name ON groups (name, id);
 
 CREATE TABLE invitations (
     id TEXT PRIMARY KEY,
@@ -114,6 +123,7 @@ ALTER TABLE audit_events ADD COLUMN via TEXT NOT NULL DEFAULT '';
 ALTER TABLE audit_events ADD COLUMN changes TEXT NOT NULL DEFAULT '[]';
 CREATE INDEX audit_events_object ON audit_events (object, id);
 CREATE INDEX audit_events_actor ON audit_events (actor, id);
+CREATE INDEX audit_events_at ON audit_events (at, id);
 
 -- Mail and webhooks to be sent; written with the change that they tell of.
 CREATE TABLE outbox (
@@ -135,10 +145,12 @@ CREATE INDEX outbox_created ON outbox (created);
 -- One row per periodic job: who runs it, until when, and how it went.
 CREATE TABLE jobs (
     name TEXT PRIMARY KEY,
+    schedule TEXT NOT NULL,
     holder TEXT NOT NULL,
     leased_until BIGINT NOT NULL,
     due BIGINT NOT NULL,
     started BIGINT NOT NULL,
     finished BIGINT NOT NULL,
-    outcome TEXT NOT NULL
+    outcome TEXT NOT NULL,
+    summary TEXT NOT NULL
 );
