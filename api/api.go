@@ -39,8 +39,6 @@ type Config struct {
 	Address    func(*http.Request) string                   // of the client
 	Pages      *ui.Renderer
 	Now        func() time.Time
-	PageSize   int // of lists where the request names none
-	MaxPage    int // largest page that a request may ask for
 }
 
 // API serves the interface.
@@ -55,14 +53,15 @@ type API struct {
 const maxBody = 1 << 20
 
 // New assembles the API. It replaces huma's constructor of errors, which is one for the whole program.
-func New(c Config) (*API, error) {
+func New(c Config) *API {
 	huma.NewError = newProblem
 	a := &API{Config: c, router: chi.NewRouter(), guard: session.Guard{Store: c.Ephemeral, Now: c.Now, Name: "password"}, resets: session.Guard{Store: c.Ephemeral, Now: c.Now, Name: "reset"}}
 	a.huma = humachi.New(a.router, description(c))
 	a.router.NotFound(a.problem(http.StatusNotFound, "There is nothing at this address."))
 	a.router.MethodNotAllowed(a.problem(http.StatusMethodNotAllowed, "This address does not take such requests."))
 	a.routes()
-	return a, a.reference()
+	a.reference()
+	return a
 }
 
 // description is the head of the OpenAPI document.

@@ -22,7 +22,8 @@ func (a *API) apiTokens() {
 	handle(a, route{http.MethodDelete, "/users/token/", "revoke-own-token", tagTokens, "Revoke the token that the request is made with", http.StatusNoContent}, signedIn, a.revokeOwnToken)
 }
 
-type apiTokenBody struct {
+// APITokenBody is an API token without its text.
+type APITokenBody struct {
 	ID           id.APIToken          `json:"id"`
 	Name         string               `json:"name"`
 	Hint         string               `json:"hint" doc:"Its last characters."`
@@ -34,8 +35,8 @@ type apiTokenBody struct {
 	LastUsed     *time.Time           `json:"last_used"`
 }
 
-func writeToken(t tenancy.APIToken) apiTokenBody {
-	body := apiTokenBody{
+func writeToken(t tenancy.APIToken) APITokenBody {
+	body := APITokenBody{
 		ID: t.ID, Name: t.Name, Hint: t.Hint, Organization: orNull(t.Organization), Permissions: t.Permissions, Purpose: t.Purpose,
 		Created: moment(t.Created), Expires: moment(t.Expires), LastUsed: moment(t.LastUsed),
 	}
@@ -45,7 +46,7 @@ func writeToken(t tenancy.APIToken) apiTokenBody {
 	return body
 }
 
-func (a *API) listTokens(ctx context.Context, c caller, in *userIDInput) (*listOutput[apiTokenBody], error) {
+func (a *API) listTokens(ctx context.Context, c caller, in *UserIDInput) (*listOutput[APITokenBody], error) {
 	found, err := a.Directory.APITokens(ctx, c.scope, in.ID)
 	if err != nil {
 		return nil, err
@@ -54,7 +55,7 @@ func (a *API) listTokens(ctx context.Context, c caller, in *userIDInput) (*listO
 }
 
 type createTokenInput struct {
-	userIDInput
+	UserIDInput
 
 	Body struct {
 		Name         string               `json:"name" minLength:"1"`
@@ -66,7 +67,7 @@ type createTokenInput struct {
 
 type createTokenOutput struct {
 	Body struct {
-		apiTokenBody
+		APITokenBody
 
 		Token string `json:"token" doc:"Shown this once."`
 	}
@@ -75,27 +76,35 @@ type createTokenOutput struct {
 func (a *API) createToken(ctx context.Context, c caller, in *createTokenInput) (*createTokenOutput, error) {
 	made, text, err := a.Directory.CreateAPIToken(ctx, c.scope, tenancy.NewAPIToken{
 		User: in.ID, Name: in.Body.Name, Organization: in.Body.Organization, Permissions: in.Body.Permissions,
-		Lifetime: time.Duration(in.Body.ExpiresIn) * time.Second, Method: c.method,
+		Expires: a.expiry(in.Body.ExpiresIn),
 	})
 	if err != nil {
 		return nil, err
 	}
 	out := &createTokenOutput{}
-	out.Body.apiTokenBody, out.Body.Token = writeToken(made), text.Reveal()
+	out.Body.APITokenBody, out.Body.Token = writeToken(made), text.Reveal()
 	return out, nil
 }
 
 type tokenIDInput struct {
-	userIDInput
+	UserIDInput
 
 	Token id.APIToken `path:"token" doc:"Its id."`
+}
+
+// expiry is so many seconds from now; 0 is never.
+func (a *API) expiry(seconds int) time.Time {
+	if seconds == 0 {
+		return time.Time{}
+	}
+	return a.Now().UTC().Add(time.Duration(seconds) * time.Second)
 }
 
 func (a *API) revokeToken(ctx context.Context, c caller, in *tokenIDInput) (*nothing, error) {
 	return &nothing{}, a.Directory.RevokeAPIToken(ctx, c.scope, in.Token)
 }
 
-func (a *API) revokeTokens(ctx context.Context, c caller, in *userIDInput) (*nothing, error) {
+func (a *API) revokeTokens(ctx context.Context, c caller, in *UserIDInput) (*nothing, error) {
 	_, err := a.Directory.RevokeAllAPITokens(ctx, c.scope, in.ID)
 	return &nothing{}, err
 }

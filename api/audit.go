@@ -13,7 +13,7 @@ import (
 const tagAudit = "Audit"
 
 func (a *API) audit() {
-	handle(a, route{http.MethodGet, "/audit/", "list-audit", tagAudit, "List what happened, newest first", 0}, needs(tenancy.ViewAudit), a.listAudit)
+	handle(a, route{http.MethodGet, "/audit/", "list-audit", tagAudit, "List what happened, newest first", 0}, needs(tenancy.ViewAuditEvent), a.listAudit)
 }
 
 type auditBody struct {
@@ -44,7 +44,7 @@ func writeAudit(e audit.Event) auditBody {
 }
 
 type listAuditInput struct {
-	listInput
+	ListInput
 
 	Organization id.Organization `query:"organization"`
 	Actor        id.User         `query:"actor"`
@@ -55,7 +55,7 @@ type listAuditInput struct {
 }
 
 func (a *API) listAudit(ctx context.Context, c caller, in *listAuditInput) (*listOutput[auditBody], error) {
-	query, err := a.query(in.listInput)
+	asked, err := query(in.ListInput)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func (a *API) listAudit(ctx context.Context, c caller, in *listAuditInput) (*lis
 		return nil, err
 	}
 	filter := tenancy.AuditFilter{Organization: in.Organization, Actor: in.Actor, Object: in.Object, Action: in.Action, At: at}
-	page, err := a.Directory.ListAudit(ctx, c.scope, filter, query)
+	page, err := a.Directory.ListAuditEvents(ctx, c.scope, filter, asked)
 	if err != nil {
 		return nil, err
 	}

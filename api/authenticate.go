@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"gatehouse/internal/id"
@@ -24,7 +25,6 @@ type caller struct {
 	user    id.User
 	token   id.APIToken // empty: by session
 	session id.Session  // empty: by token
-	method  string      // how he proved himself: "pwd", "fed"
 	address string
 
 	path       string // of the request
@@ -41,7 +41,7 @@ func (a *API) authenticate(r *http.Request, who access) (caller, error) {
 		}
 		return a.byToken(r, who, strings.TrimSpace(token))
 	}
-	return a.bySession(r)
+	return a.bySession(r, who)
 }
 
 func (a *API) byToken(r *http.Request, who access, text string) (caller, error) {
@@ -52,14 +52,14 @@ func (a *API) byToken(r *http.Request, who access, text string) (caller, error) 
 	if err != nil {
 		return caller{}, err
 	}
-	if token.Purpose == tenancy.PurposePasswordChange && !who.passwordChange {
+	if scope.MustChangePassword() && !who.passwordChange {
 		return caller{}, a.passwordExpired()
 	}
-	return caller{scope: scope, user: token.User, token: token.ID, method: token.Method, address: a.Address(r)}, nil
+	return caller{scope: scope, user: token.User, token: token.ID, address: a.Address(r)}, nil
 }
 
 // bySession takes the browser's session. Requests of other sites' pages do not get here (see web.Defaults).
-func (a *API) bySession(r *http.Request) (caller, error) {
+func (a *API) bySession(r *http.Request, who access) (caller, error) {
 	session, err := a.Session(r)
 	if errors.Is(err, store.ErrNotFound) {
 		return caller{}, unauthorized("Authentication credentials were not provided.", nil)
@@ -74,11 +74,18 @@ func (a *API) bySession(r *http.Request) (caller, error) {
 	if err != nil {
 		return caller{}, err
 	}
-	c := caller{scope: scope.Narrow(tenancy.Limits{Via: "session", Organization: session.Organization}), user: session.User, session: session.ID, address: a.Address(r)}
-	if len(session.AMR) > 0 {
-		c.method = session.AMR[0]
+	limits := tenancy.Limits{Via: "session", Organization: session.Organization}
+	if slices.Contains(session.AMR, tenancy.MethodPassword) {
+		user, err := a.Directory.User(r.Context(), scope, session.User)
+		if err != nil {
+			return caller{}, err
+		}
+		limits.MustChange = a.Directory.PasswordExpired(user)
 	}
-	return c, nil
+	if limits.MustChange && !who.passwordChange {
+		return caller{}, a.passwordExpired()
+	}
+	return caller{scope: scope.Narrow(limits), user: session.User, session: session.ID, address: a.Address(r)}, nil
 }
 
 // passwordExpired tells where the password can be changed, in the form of the described system.
@@ -87,7 +94,7 @@ func (a *API) passwordExpired() *Problem {
 		Status: http.StatusForbidden, Detail: "The password has expired and has to be changed first.",
 		Members: map[string]any{
 			"code":                    "password_expired",
-			"web_password_change_url": a.Issuer + "/account/password",
+			"web_password_change_url": a.Issuer + "/signin",
 			"api_password_change_url": a.Issuer + Prefix + passwordChangePath,
 			"api_password_reset_url":  a.Issuer + Prefix + passwordResetPath,
 		},

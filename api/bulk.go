@@ -71,7 +71,7 @@ func (a *API) bulkAction(c caller, in *bulkInput) (func(context.Context, id.User
 	switch in.Body.Action {
 	case "activate", "deactivate":
 		return func(ctx context.Context, user id.User) error {
-			return a.Directory.SetUserActive(ctx, c.scope, user, in.Body.Action == "activate")
+			return a.Directory.SetUsersActive(ctx, c.scope, []id.User{user}, in.Body.Action == "activate")[0].Err
 		}, nil
 	case "delete":
 		return func(ctx context.Context, user id.User) error { return a.Directory.DeleteUser(ctx, c.scope, user) }, nil

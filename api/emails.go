@@ -39,13 +39,14 @@ func writeEmail(e tenancy.EmailAddress) emailBody {
 
 type emailOutput struct{ Body emailBody }
 
-type emailIDInput struct {
-	userIDInput
+// EmailIDInput names an address of a user in the path.
+type EmailIDInput struct {
+	UserIDInput
 
 	Email id.Email `path:"email" doc:"Of the address."`
 }
 
-func (a *API) listEmails(ctx context.Context, c caller, in *userIDInput) (*listOutput[emailBody], error) {
+func (a *API) listEmails(ctx context.Context, c caller, in *UserIDInput) (*listOutput[emailBody], error) {
 	found, err := a.Directory.Emails(ctx, c.scope, in.ID)
 	if err != nil {
 		return nil, err
@@ -59,7 +60,7 @@ func whole[T any](items []T) tenancy.Page[T] {
 }
 
 type addEmailInput struct {
-	userIDInput
+	UserIDInput
 
 	Body struct {
 		Email   string `json:"email"`
@@ -80,7 +81,7 @@ func (a *API) addEmail(ctx context.Context, c caller, in *addEmailInput) (*email
 	return &emailOutput{writeEmail(added)}, err
 }
 
-func (a *API) findEmail(ctx context.Context, c caller, in emailIDInput) (tenancy.EmailAddress, error) {
+func (a *API) findEmail(ctx context.Context, c caller, in EmailIDInput) (tenancy.EmailAddress, error) {
 	found, err := a.Directory.Emails(ctx, c.scope, in.ID)
 	if err != nil {
 		return tenancy.EmailAddress{}, err
@@ -93,13 +94,13 @@ func (a *API) findEmail(ctx context.Context, c caller, in emailIDInput) (tenancy
 	return tenancy.EmailAddress{}, errNotFound
 }
 
-func (a *API) email(ctx context.Context, c caller, in *emailIDInput) (*emailOutput, error) {
+func (a *API) email(ctx context.Context, c caller, in *EmailIDInput) (*emailOutput, error) {
 	found, err := a.findEmail(ctx, c, *in)
 	return &emailOutput{writeEmail(found)}, err
 }
 
 type changeEmailInput struct {
-	emailIDInput
+	EmailIDInput
 
 	Body struct {
 		Email    optional[string] `json:"email,omitempty" doc:"Cannot be changed: add another address instead."`
@@ -109,7 +110,7 @@ type changeEmailInput struct {
 }
 
 func (a *API) changeEmail(ctx context.Context, c caller, in *changeEmailInput) (*emailOutput, error) {
-	found, err := a.findEmail(ctx, c, in.emailIDInput)
+	found, err := a.findEmail(ctx, c, in.EmailIDInput)
 	if err != nil {
 		return nil, err
 	}
@@ -121,26 +122,26 @@ func (a *API) changeEmail(ctx context.Context, c caller, in *changeEmailInput) (
 	}
 	err = a.Directory.Atomically(ctx, func(d *tenancy.Directory) error {
 		if in.Body.Verified.given && in.Body.Verified.value != found.Verified {
-			if err := d.SetEmailVerified(ctx, c.scope, in.ID, in.emailIDInput.Email, in.Body.Verified.value); err != nil {
+			if err := d.SetEmailVerified(ctx, c.scope, in.ID, in.EmailIDInput.Email, in.Body.Verified.value); err != nil {
 				return err
 			}
 		}
 		if in.Body.Primary.value && !found.Primary {
-			return d.SetPrimaryEmail(ctx, c.scope, in.ID, in.emailIDInput.Email)
+			return d.SetPrimaryEmail(ctx, c.scope, in.ID, in.EmailIDInput.Email)
 		}
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	return a.email(ctx, c, &in.emailIDInput)
+	return a.email(ctx, c, &in.EmailIDInput)
 }
 
-func (a *API) deleteEmail(ctx context.Context, c caller, in *emailIDInput) (*nothing, error) {
+func (a *API) deleteEmail(ctx context.Context, c caller, in *EmailIDInput) (*nothing, error) {
 	return &nothing{}, a.Directory.DeleteEmail(ctx, c.scope, in.ID, in.Email)
 }
 
-func (a *API) sendConfirmation(ctx context.Context, c caller, in *emailIDInput) (*detailOutput, error) {
+func (a *API) sendConfirmation(ctx context.Context, c caller, in *EmailIDInput) (*detailOutput, error) {
 	if err := a.Directory.SendConfirmation(ctx, c.scope, in.ID, in.Email); err != nil {
 		return nil, err
 	}

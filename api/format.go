@@ -45,6 +45,8 @@ func plainError(err error) error {
 		typed  *json.UnmarshalTypeError
 	)
 	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("this is not complete JSON")
 	case errors.As(err, &syntax):
 		return fmt.Errorf("this is not JSON: problem at byte %d", syntax.Offset)
 	case errors.As(err, &typed):
@@ -73,8 +75,15 @@ func checkValue(decoder *json.Decoder, depth int) error {
 			return err
 		}
 	}
-	_, err = decoder.Token()
-	return err
+	return closing(decoder)
+}
+
+// closing reads the end of a list or an object.
+func closing(decoder *json.Decoder) error {
+	if _, err := decoder.Token(); err != nil {
+		return plainError(err)
+	}
+	return nil
 }
 
 func checkObject(decoder *json.Decoder, depth int) error {
@@ -93,8 +102,7 @@ func checkObject(decoder *json.Decoder, depth int) error {
 			return err
 		}
 	}
-	_, err := decoder.Token()
-	return err
+	return closing(decoder)
 }
 
 // unmarshalForm reads a form as the JSON object of its values; true, false and null mean what they mean there. A name that stands

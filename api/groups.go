@@ -40,14 +40,14 @@ func writeGroup(g tenancy.Group) groupBody {
 }
 
 type listGroupsInput struct {
-	listInput
+	ListInput
 
 	Organization id.Organization `query:"organization"`
 	Shared       string          `query:"shared"`
 }
 
 func (a *API) listGroups(ctx context.Context, c caller, in *listGroupsInput) (*listOutput[groupBody], error) {
-	query, err := a.query(in.listInput)
+	asked, err := query(in.ListInput)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +55,7 @@ func (a *API) listGroups(ctx context.Context, c caller, in *listGroupsInput) (*l
 	if err != nil {
 		return nil, err
 	}
-	page, err := a.Directory.ListGroups(ctx, c.scope, tenancy.GroupFilter{Organization: in.Organization, Shared: shared}, query)
+	page, err := a.Directory.ListGroups(ctx, c.scope, tenancy.GroupFilter{Organization: in.Organization, Shared: shared}, asked)
 	if err != nil {
 		return nil, err
 	}
@@ -74,11 +74,12 @@ func groupAnswer(g tenancy.Group, err error) (*groupOutput, error) {
 	return &groupOutput{ETag: etag(g.Version), Body: writeGroup(g)}, nil
 }
 
-type groupIDInput struct {
+// GroupIDInput names a group in the path.
+type GroupIDInput struct {
 	ID id.Group `path:"id" doc:"Of the group."`
 }
 
-func (a *API) group(ctx context.Context, c caller, in *groupIDInput) (*groupOutput, error) {
+func (a *API) group(ctx context.Context, c caller, in *GroupIDInput) (*groupOutput, error) {
 	return groupAnswer(a.Directory.Group(ctx, c.scope, in.ID))
 }
 
@@ -100,8 +101,8 @@ func (a *API) createGroup(ctx context.Context, c caller, in *createGroupInput) (
 }
 
 type changeGroupInput struct {
-	groupIDInput
-	ifMatch
+	GroupIDInput
+	Precondition
 	Body groupInput
 }
 
@@ -130,12 +131,12 @@ func (a *API) changeGroup(ctx context.Context, c caller, in *changeGroupInput) (
 	return groupAnswer(g, in.changed(err))
 }
 
-func (a *API) deleteGroup(ctx context.Context, c caller, in *groupIDInput) (*nothing, error) {
+func (a *API) deleteGroup(ctx context.Context, c caller, in *GroupIDInput) (*nothing, error) {
 	return &nothing{}, a.Directory.DeleteGroup(ctx, c.scope, in.ID)
 }
 
 type groupUserInput struct {
-	groupIDInput
+	GroupIDInput
 
 	User id.User `path:"user" doc:"Of the user."`
 }

@@ -15,12 +15,12 @@ const (
 )
 
 func (a *API) invitations() {
-	handle(a, route{http.MethodGet, "/users/invitation/", "list-invitations", tagInvitations, "List invitations", 0}, needs(tenancy.ViewInvitation), a.listInvitations)
-	handle(a, route{http.MethodPost, "/users/invitation/", "invite", tagInvitations, "Invite somebody to an organization by mail", http.StatusCreated}, needs(tenancy.AddInvitation), a.invite)
+	handle(a, route{http.MethodGet, "/users/invitation/", "list-invitations", tagInvitations, "List invitations", 0}, needs(tenancy.ViewMembership), a.listInvitations)
+	handle(a, route{http.MethodPost, "/users/invitation/", "invite", tagInvitations, "Invite somebody to an organization by mail", http.StatusCreated}, needs(tenancy.AddMembership), a.invite)
 	handle(a, route{http.MethodPost, "/users/invitation/accept/", "accept-invitation", tagInvitations, "Accept an invitation with the token of its link", 0}, signedIn, a.acceptInvitation)
-	handle(a, route{http.MethodGet, invitationPath, "invitation", tagInvitations, "Read an invitation", 0}, needs(tenancy.ViewInvitation), a.invitation)
-	handle(a, route{http.MethodPost, invitationPath + "resend/", "resend-invitation", tagInvitations, "Mail it again with a fresh link; the old one is dead", 0}, needs(tenancy.ChangeInvitation), a.resendInvitation)
-	handle(a, route{http.MethodDelete, invitationPath, "revoke-invitation", tagInvitations, "Revoke an invitation", http.StatusNoContent}, needs(tenancy.DeleteInvitation), a.revokeInvitation)
+	handle(a, route{http.MethodGet, invitationPath, "invitation", tagInvitations, "Read an invitation", 0}, needs(tenancy.ViewMembership), a.invitation)
+	handle(a, route{http.MethodPost, invitationPath + "resend/", "resend-invitation", tagInvitations, "Mail it again with a fresh link; the old one is dead", 0}, needs(tenancy.AddMembership), a.resendInvitation)
+	handle(a, route{http.MethodDelete, invitationPath, "revoke-invitation", tagInvitations, "Revoke an invitation", http.StatusNoContent}, needs(tenancy.DeleteMembership), a.revokeInvitation)
 }
 
 type invitationBody struct {
@@ -49,7 +49,7 @@ func writeInvitation(i tenancy.Invitation) invitationBody {
 }
 
 type listInvitationsInput struct {
-	listInput
+	ListInput
 
 	Organization id.Organization `query:"organization"`
 	State        string          `query:"state" enum:"open,accepted,revoked"`
@@ -57,12 +57,12 @@ type listInvitationsInput struct {
 }
 
 func (a *API) listInvitations(ctx context.Context, c caller, in *listInvitationsInput) (*listOutput[invitationBody], error) {
-	query, err := a.query(in.listInput)
+	asked, err := query(in.ListInput)
 	if err != nil {
 		return nil, err
 	}
 	filter := tenancy.InvitationFilter{Organization: in.Organization, State: tenancy.InvitationState(in.State), Email: in.Email}
-	page, err := a.Directory.ListInvitations(ctx, c.scope, filter, query)
+	page, err := a.Directory.ListInvitations(ctx, c.scope, filter, asked)
 	if err != nil {
 		return nil, err
 	}
@@ -107,11 +107,11 @@ func (a *API) invitation(ctx context.Context, c caller, in *invitationIDInput) (
 }
 
 func (a *API) resendInvitation(ctx context.Context, c caller, in *invitationIDInput) (*invitationOutput, error) {
-	return invitationAnswer(a.Directory.ResendInvitation(ctx, c.scope, in.ID))
+	return invitationAnswer(a.Directory.Resend(ctx, c.scope, in.ID))
 }
 
 func (a *API) revokeInvitation(ctx context.Context, c caller, in *invitationIDInput) (*nothing, error) {
-	return &nothing{}, a.Directory.RevokeInvitation(ctx, c.scope, in.ID)
+	return &nothing{}, a.Directory.Revoke(ctx, c.scope, in.ID)
 }
 
 type acceptInput struct {

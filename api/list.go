@@ -8,8 +8,8 @@ import (
 	"gatehouse/tenancy"
 )
 
-// listInput is what every list takes.
-type listInput struct {
+// ListInput is what every list takes.
+type ListInput struct {
 	Search   string `query:"search" doc:"Words that have to occur."`
 	Ordering string `query:"ordering" doc:"A column, with - before it for descending."`
 	Page     string `query:"page" doc:"From 1."`
@@ -17,13 +17,8 @@ type listInput struct {
 	Cursor   string `query:"cursor" doc:"From next or previous of another page; then page is for display only."`
 }
 
-func (a *API) query(in listInput) (tenancy.Query, error) {
-	query, err := tenancy.ParseQuery(in.Search, in.Ordering, in.Page, in.PageSize, in.Cursor)
-	if query.Size == 0 {
-		query.Size = a.PageSize
-	}
-	query.Size = min(query.Size, a.MaxPage)
-	return query, err
+func query(in ListInput) (tenancy.Query, error) {
+	return tenancy.ParseQuery(in.Search, in.Ordering, in.Page, in.PageSize, in.Cursor)
 }
 
 // list is a page in the form of the described system.

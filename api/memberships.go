@@ -50,7 +50,7 @@ func writeMembershipRow(row tenancy.MembershipRow) membershipBody {
 }
 
 type listMembershipsInput struct {
-	listInput
+	ListInput
 
 	Organization id.Organization `query:"organization"`
 	User         id.User         `query:"user"`
@@ -58,11 +58,11 @@ type listMembershipsInput struct {
 }
 
 func (a *API) listMemberships(ctx context.Context, c caller, in *listMembershipsInput) (*listOutput[membershipBody], error) {
-	query, err := a.query(in.listInput)
+	asked, err := query(in.ListInput)
 	if err != nil {
 		return nil, err
 	}
-	page, err := a.Directory.ListMemberships(ctx, c.scope, tenancy.MembershipFilter{Organization: in.Organization, User: in.User, Role: tenancy.Role(in.Role)}, query)
+	page, err := a.Directory.ListMemberships(ctx, c.scope, tenancy.MembershipFilter{Organization: in.Organization, User: in.User, Role: tenancy.Role(in.Role)}, asked)
 	if err != nil {
 		return nil, err
 	}
@@ -81,13 +81,14 @@ func membershipAnswer(m tenancy.Membership, err error) (*membershipOutput, error
 	return &membershipOutput{ETag: etag(m.Version), Body: writeMembership(m)}, nil
 }
 
-type roleInput struct {
+// RoleInput says what a member is, in one of two ways.
+type RoleInput struct {
 	Role    optional[tenancy.Role] `json:"role,omitempty" doc:"member or manager."`
 	IsAdmin optional[bool]         `json:"is_admin,omitempty" doc:"Another way to say manager."`
 }
 
 // role is what either member says, or fallback.
-func (in roleInput) role(fallback tenancy.Role) (tenancy.Role, error) {
+func (in RoleInput) role(fallback tenancy.Role) (tenancy.Role, error) {
 	flagged := tenancy.Member
 	if in.IsAdmin.value {
 		flagged = tenancy.Manager
@@ -106,7 +107,7 @@ func (in roleInput) role(fallback tenancy.Role) (tenancy.Role, error) {
 
 type createMembershipInput struct {
 	Body struct {
-		roleInput
+		RoleInput
 
 		User         id.User         `json:"user"`
 		Organization id.Organization `json:"organization"`
@@ -122,19 +123,20 @@ func (a *API) createMembership(ctx context.Context, c caller, in *createMembersh
 	return membershipAnswer(m, renamed(err, "membership", "user"))
 }
 
-type membershipIDInput struct {
+// MembershipIDInput names a membership in the path.
+type MembershipIDInput struct {
 	ID id.Membership `path:"id" doc:"Of the membership."`
 }
 
-func (a *API) membership(ctx context.Context, c caller, in *membershipIDInput) (*membershipOutput, error) {
+func (a *API) membership(ctx context.Context, c caller, in *MembershipIDInput) (*membershipOutput, error) {
 	return membershipAnswer(a.Directory.Membership(ctx, c.scope, in.ID))
 }
 
 type changeMembershipInput struct {
-	membershipIDInput
-	ifMatch
+	MembershipIDInput
+	Precondition
 	Body struct {
-		roleInput
+		RoleInput
 
 		User         optional[id.User]         `json:"user,omitempty" doc:"Cannot be changed."`
 		Organization optional[id.Organization] `json:"organization,omitempty" doc:"Cannot be changed."`
@@ -164,6 +166,6 @@ func (a *API) changeMembership(ctx context.Context, c caller, in *changeMembersh
 	return membershipAnswer(m, in.changed(err))
 }
 
-func (a *API) deleteMembership(ctx context.Context, c caller, in *membershipIDInput) (*nothing, error) {
+func (a *API) deleteMembership(ctx context.Context, c caller, in *MembershipIDInput) (*nothing, error) {
 	return &nothing{}, a.Directory.RemoveMember(ctx, c.scope, in.ID)
 }

@@ -24,7 +24,8 @@ func (a *API) organizations() {
 	handle(a, route{http.MethodDelete, organizationPath, "delete-organization", tagOrganizations, "Delete an organization with everything in it", http.StatusNoContent}, needs(tenancy.DeleteOrganization), a.deleteOrganization)
 }
 
-type organizationBody struct {
+// OrganizationBody is an organization in lists.
+type OrganizationBody struct {
 	ID          id.Organization      `json:"id"`
 	Name        string               `json:"name"`
 	Slug        string               `json:"slug"`
@@ -39,7 +40,7 @@ type organizationBody struct {
 }
 
 type organizationDetail struct {
-	organizationBody
+	OrganizationBody
 
 	Owner *ownerBody `json:"owner"`
 }
@@ -49,8 +50,8 @@ type ownerBody struct {
 	User             id.User       `json:"user"`
 }
 
-func writeOrganization(o tenancy.Organization) organizationBody {
-	body := organizationBody{
+func writeOrganization(o tenancy.Organization) OrganizationBody {
+	body := OrganizationBody{
 		ID: o.ID, Name: o.Name, Slug: o.Slug, IsActive: o.Active, Description: o.Description, Email: o.Email, URL: o.URL, Factors: o.FactorPolicy,
 		MaxUsers: o.MaxUsers, Created: moment(o.Created), Modified: moment(o.Modified),
 	}
@@ -61,14 +62,14 @@ func writeOrganization(o tenancy.Organization) organizationBody {
 }
 
 type listOrganizationsInput struct {
-	listInput
+	ListInput
 
 	IsActive string  `query:"is_active"`
 	Member   id.User `query:"member" doc:"Those that this user is in."`
 }
 
-func (a *API) listOrganizations(ctx context.Context, c caller, in *listOrganizationsInput) (*listOutput[organizationBody], error) {
-	query, err := a.query(in.listInput)
+func (a *API) listOrganizations(ctx context.Context, c caller, in *listOrganizationsInput) (*listOutput[OrganizationBody], error) {
+	asked, err := query(in.ListInput)
 	if err != nil {
 		return nil, err
 	}
@@ -76,14 +77,15 @@ func (a *API) listOrganizations(ctx context.Context, c caller, in *listOrganizat
 	if err != nil {
 		return nil, err
 	}
-	page, err := a.Directory.ListOrganizations(ctx, c.scope, tenancy.OrganizationFilter{Active: active, Member: in.Member}, query)
+	page, err := a.Directory.ListOrganizations(ctx, c.scope, tenancy.OrganizationFilter{Active: active, Member: in.Member}, asked)
 	if err != nil {
 		return nil, err
 	}
 	return listed(a, c, page, writeOrganization), nil
 }
 
-type organizationIDInput struct {
+// OrganizationIDInput names an organization in the path.
+type OrganizationIDInput struct {
 	ID id.Organization `path:"id" doc:"Of the organization."`
 }
 
@@ -92,12 +94,12 @@ type organizationOutput struct {
 	Body organizationDetail
 }
 
-func (a *API) organization(ctx context.Context, c caller, in *organizationIDInput) (*organizationOutput, error) {
+func (a *API) organization(ctx context.Context, c caller, in *OrganizationIDInput) (*organizationOutput, error) {
 	o, err := a.Directory.Organization(ctx, c.scope, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	out := &organizationOutput{ETag: etag(o.Version), Body: organizationDetail{organizationBody: writeOrganization(o)}}
+	out := &organizationOutput{ETag: etag(o.Version), Body: organizationDetail{OrganizationBody: writeOrganization(o)}}
 	owner, err := a.Directory.OwnerOf(ctx, c.scope, o.ID)
 	if err == nil {
 		out.Body.Owner = &ownerBody{OrganizationUser: owner.ID, User: owner.User}
@@ -109,24 +111,27 @@ func (a *API) organization(ctx context.Context, c caller, in *organizationIDInpu
 }
 
 type organizationInput struct {
-	Name        optional[string] `json:"name,omitempty"`
-	Slug        optional[string] `json:"slug,omitempty"`
-	IsActive    optional[bool]   `json:"is_active,omitempty"`
-	Description optional[string] `json:"description,omitempty"`
-	Email       optional[string] `json:"email,omitempty"`
-	URL         optional[string] `json:"url,omitempty"`
-	Factors     optional[string] `json:"factors,omitempty"`
-	MaxUsers    optional[int]    `json:"max_users,omitempty"`
-	Owner       optional[struct {
-		OrganizationUser optional[id.Membership] `json:"organization_user,omitempty"`
-	}] `json:"owner,omitempty" doc:"{organization_user: id of a membership}; null there leaves the organization without owner."`
+	Name        optional[string]     `json:"name,omitempty"`
+	Slug        optional[string]     `json:"slug,omitempty"`
+	IsActive    optional[bool]       `json:"is_active,omitempty"`
+	Description optional[string]     `json:"description,omitempty"`
+	Email       optional[string]     `json:"email,omitempty"`
+	URL         optional[string]     `json:"url,omitempty"`
+	Factors     optional[string]     `json:"factors,omitempty"`
+	MaxUsers    optional[int]        `json:"max_users,omitempty"`
+	Owner       optional[ownerInput] `json:"owner,omitempty" doc:"{organization_user: id of a membership}; null there leaves the organization without owner."`
+}
+
+type ownerInput struct {
+	OrganizationUser optional[id.Membership] `json:"organization_user,omitempty"`
 }
 
 type createOrganizationInput struct{ Body organizationInput }
 
 type createdOrganizationOutput struct {
 	Location string `header:"Location"`
-	organizationOutput
+	ETag     string `header:"ETag"`
+	Body     organizationDetail
 }
 
 func (a *API) createOrganization(ctx context.Context, c caller, in *createOrganizationInput) (*createdOrganizationOutput, error) {
@@ -152,11 +157,11 @@ func (a *API) createOrganization(ctx context.Context, c caller, in *createOrgani
 	if err != nil {
 		return nil, a.slugHolder(ctx, c, b.Slug.value, renamedOrganization(err))
 	}
-	out, err := a.organization(ctx, c, &organizationIDInput{created.ID})
+	out, err := a.organization(ctx, c, &OrganizationIDInput{created.ID})
 	if err != nil {
 		return nil, err
 	}
-	return &createdOrganizationOutput{Location: a.Issuer + Prefix + "/users/organization/" + string(created.ID) + "/", organizationOutput: *out}, nil
+	return &createdOrganizationOutput{Location: a.Issuer + Prefix + "/users/organization/" + string(created.ID) + "/", ETag: out.ETag, Body: out.Body}, nil
 }
 
 // slugHolder adds which organization has the slug, as the described system does, for those who may see it.
@@ -177,8 +182,8 @@ func renamedOrganization(err error) error {
 }
 
 type changeOrganizationInput struct {
-	organizationIDInput
-	ifMatch
+	OrganizationIDInput
+	Precondition
 	Body organizationInput
 }
 
@@ -209,7 +214,7 @@ func (a *API) changeOrganization(ctx context.Context, c caller, in *changeOrgani
 			Name: b.Name.pointer(), Slug: b.Slug.pointer(), Description: b.Description.pointer(), Email: b.Email.pointer(), URL: b.URL.pointer(),
 			FactorPolicy: as[tenancy.FactorPolicy](b.Factors), MaxUsers: b.MaxUsers.pointer(), Version: version,
 		}
-		if change.Any() {
+		if change != (tenancy.OrganizationChange{Version: version}) {
 			o, err := d.UpdateOrganization(ctx, c.scope, in.ID, change)
 			if err != nil {
 				return err
@@ -228,7 +233,7 @@ func (a *API) changeOrganization(ctx context.Context, c caller, in *changeOrgani
 	if err != nil {
 		return nil, in.changed(renamedOrganization(err))
 	}
-	return a.organization(ctx, c, &in.organizationIDInput)
+	return a.organization(ctx, c, &in.OrganizationIDInput)
 }
 
 func (a *API) changeOwner(ctx context.Context, d *tenancy.Directory, c caller, in *changeOrganizationInput) error {
@@ -244,7 +249,7 @@ func (a *API) changeOwner(ctx context.Context, d *tenancy.Directory, c caller, i
 	}
 }
 
-func (a *API) deleteOrganization(ctx context.Context, c caller, in *organizationIDInput) (*nothing, error) {
+func (a *API) deleteOrganization(ctx context.Context, c caller, in *OrganizationIDInput) (*nothing, error) {
 	_, err := a.Directory.DeleteOrganization(ctx, c.scope, in.ID)
 	return &nothing{}, err
 }

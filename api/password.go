@@ -74,7 +74,7 @@ func (a *API) confirmReset(ctx context.Context, _ caller, in *resetConfirmInput)
 		return nil, fieldProblem("token", "The link was used already or has expired.")
 	}
 	if err != nil {
-		return nil, renamed(err, "password", "new_password1")
+		return nil, renamed(renamed(err, "password", "new_password1"), "new_password", "new_password1")
 	}
 	return done("Password has been reset with the new password."), nil
 }
@@ -102,12 +102,13 @@ func (a *API) changeOwn(ctx context.Context, c caller, old, fresh, oldField, new
 	if err := a.guard.Admit(ctx, string(c.user), c.address); err != nil {
 		return err
 	}
-	err := a.Directory.ChangePassword(ctx, c.scope, old, fresh)
-	if errors.Is(err, tenancy.ErrBadCredentials) {
-		return errors.Join(fieldProblem(oldField, "Your old password was entered incorrectly."), a.guard.Failed(ctx, string(c.user), c.address))
+	err := a.Directory.ChangePassword(ctx, c.scope, old, fresh, tenancy.Kept{Session: c.session, Token: c.token, NamedTokens: c.scope.MustChangePassword()})
+	var invalid *tenancy.Invalid
+	if errors.As(err, &invalid) && len(invalid.Fields["old_password"]) > 0 {
+		err = errors.Join(err, a.guard.Failed(ctx, string(c.user), c.address))
 	}
 	if err != nil {
-		return renamed(err, "password", newField)
+		return renamed(renamed(err, "old_password", oldField), "new_password", newField)
 	}
 	return a.guard.Succeeded(ctx, string(c.user), c.address)
 }

@@ -48,8 +48,10 @@ type registerInput struct {
 
 type registerOutput struct {
 	Body struct {
-		Results []permissionBody     `json:"results"`
-		Kept    []tenancy.Permission `json:"kept" doc:"Not listed any more, but still held by somebody."`
+		Added   []tenancy.Permission            `json:"added"`
+		Removed []tenancy.Permission            `json:"removed"`
+		Kept    []tenancy.Permission            `json:"kept" doc:"Not listed any more, but still held by somebody."`
+		Given   map[string][]tenancy.Permission `json:"given" doc:"Now, to groups by name."`
 	}
 }
 
@@ -63,12 +65,17 @@ func (a *API) registerPermissions(ctx context.Context, c caller, in *registerInp
 		return nil, err
 	}
 	out := &registerOutput{}
-	out.Body.Results, out.Body.Kept = make([]permissionBody, len(registered.Definitions)), registered.Kept
-	if out.Body.Kept == nil {
-		out.Body.Kept = []tenancy.Permission{}
-	}
-	for i, definition := range registered.Definitions {
-		out.Body.Results[i] = writePermission(definition)
+	out.Body.Added, out.Body.Removed, out.Body.Kept, out.Body.Given = some(registered.Added), some(registered.Removed), some(registered.Kept), registered.Given
+	if out.Body.Given == nil {
+		out.Body.Given = map[string][]tenancy.Permission{}
 	}
 	return out, nil
+}
+
+// some writes no items as an empty list, not as null.
+func some[T any](items []T) []T {
+	if items == nil {
+		return []T{}
+	}
+	return items
 }

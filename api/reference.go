@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -23,20 +22,14 @@ const (
 )
 
 // reference serves the OpenAPI document, and a page that is made of it and loads nothing from elsewhere.
-func (a *API) reference() error {
+//
+// Both forms of the document are made when somebody asks: few do, and the program starts sooner.
+func (a *API) reference() {
 	document := a.huma.OpenAPI()
-	asJSON, err := json.MarshalIndent(document, "", "  ")
-	if err != nil {
-		return fmt.Errorf("encode the OpenAPI document: %w", err)
-	}
-	asYAML, err := document.YAML()
-	if err != nil {
-		return fmt.Errorf("encode the OpenAPI document: %w", err)
-	}
 	view := referenceView(document, a.Version)
-	a.router.Get(documentPath, file("application/json", asJSON))
-	a.router.Get(docsJSONPath, file("application/json", asJSON))
-	a.router.Get(docsYAMLPath, file("application/yaml", asYAML))
+	a.router.Get(documentPath, a.file("application/json", a.Document))
+	a.router.Get(docsJSONPath, a.file("application/json", a.Document))
+	a.router.Get(docsYAMLPath, a.file("application/yaml", document.YAML))
 	a.router.Get(docsPath, func(w http.ResponseWriter, r *http.Request) {
 		if err := a.Pages.Render(w, http.StatusOK, view); err != nil {
 			answer(w, a.failed(r, err))
@@ -45,16 +38,20 @@ func (a *API) reference() error {
 	a.router.Get("/redoc/", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, Prefix+docsPath, http.StatusSeeOther)
 	})
-	return nil
 }
 
 // Document is the OpenAPI document, indented.
 func (a *API) Document() ([]byte, error) { return json.MarshalIndent(a.huma.OpenAPI(), "", "  ") }
 
-func file(kind string, body []byte) http.HandlerFunc {
+func (a *API) file(kind string, read func() ([]byte, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		body, err := read()
+		if err != nil {
+			answer(w, a.failed(r, err))
+			return
+		}
 		w.Header().Set("Content-Type", kind)
-		_, _ = bytes.NewReader(body).WriteTo(w) // the client is gone; nobody to tell
+		_, _ = w.Write(body) // the client is gone; nobody to tell
 	}
 }
 

@@ -32,8 +32,8 @@ type sessionBody struct {
 	Current      bool       `json:"current" doc:"This request was made in it."`
 }
 
-func (a *API) listSessions(ctx context.Context, c caller, in *userIDInput) (*listOutput[sessionBody], error) {
-	if err := a.Directory.MaySeeSessions(ctx, c.scope, in.ID, tenancy.ViewSession); err != nil {
+func (a *API) listSessions(ctx context.Context, c caller, in *UserIDInput) (*listOutput[sessionBody], error) {
+	if err := a.Directory.MayActOnSessions(ctx, c.scope, in.ID, tenancy.ViewSession); err != nil {
 		return nil, err
 	}
 	headers, err := a.Sessions.OfUser(ctx, in.ID)
@@ -49,13 +49,13 @@ func (a *API) listSessions(ctx context.Context, c caller, in *userIDInput) (*lis
 }
 
 type sessionIDInput struct {
-	userIDInput
+	UserIDInput
 
 	Session id.Session `path:"session"`
 }
 
 func (a *API) endSession(ctx context.Context, c caller, in *sessionIDInput) (*nothing, error) {
-	if err := a.Directory.MaySeeSessions(ctx, c.scope, in.ID, tenancy.DeleteSession); err != nil {
+	if err := a.Directory.MayActOnSessions(ctx, c.scope, in.ID, tenancy.DeleteSession); err != nil {
 		return nil, err
 	}
 	headers, err := a.Sessions.OfUser(ctx, in.ID)
@@ -70,8 +70,8 @@ func (a *API) endSession(ctx context.Context, c caller, in *sessionIDInput) (*no
 	return nil, errNotFound
 }
 
-func (a *API) endSessions(ctx context.Context, c caller, in *userIDInput) (*nothing, error) {
-	if err := a.Directory.MaySeeSessions(ctx, c.scope, in.ID, tenancy.DeleteSession); err != nil {
+func (a *API) endSessions(ctx context.Context, c caller, in *UserIDInput) (*nothing, error) {
+	if err := a.Directory.MayActOnSessions(ctx, c.scope, in.ID, tenancy.DeleteSession); err != nil {
 		return nil, err
 	}
 	headers, err := a.Sessions.OfUser(ctx, in.ID)

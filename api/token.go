@@ -17,7 +17,6 @@ import (
 const (
 	tagSignIn         = "Signing in"
 	challengeLifetime = 5 * time.Minute
-	methodPassword    = "pwd" // RFC 8176
 )
 
 type tokenInput struct {
@@ -141,7 +140,7 @@ func (a *API) issue(ctx context.Context, c caller, user id.User, account string)
 	if err := a.enrolled(ctx, user); err != nil {
 		return nil, err
 	}
-	issued, text, err := a.Directory.IssueToken(ctx, user, methodPassword)
+	issued, text, err := a.Directory.IssueToken(ctx, user, tenancy.MethodPassword)
 	if err != nil {
 		return nil, err
 	}

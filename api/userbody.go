@@ -7,8 +7,8 @@ import (
 	"gatehouse/tenancy"
 )
 
-// userBody is a user in lists.
-type userBody struct {
+// UserBody is a user in lists.
+type UserBody struct {
 	ID                id.User            `json:"id"`
 	Username          string             `json:"username"`
 	Email             *string            `json:"email"`
@@ -37,7 +37,7 @@ type organizationUser struct {
 
 // userDetail is a user by himself.
 type userDetail struct {
-	userBody
+	UserBody
 
 	Bio             string               `json:"bio"`
 	URL             string               `json:"url"`
@@ -51,8 +51,8 @@ type userDetail struct {
 	UserPermissions []tenancy.Permission `json:"user_permissions,omitempty" doc:"For superusers only."`
 }
 
-func writeUser(c caller, row tenancy.UserRow) userBody {
-	body := userBody{
+func writeUser(c caller, row tenancy.UserRow) UserBody {
+	body := UserBody{
 		ID: row.ID, Username: row.Username, Email: orNull(row.Email), EmailVerified: row.EmailVerified, FirstName: row.FirstName, LastName: row.LastName,
 		PhoneNumber: orNull(row.Phone), BirthDate: orNull(row.BirthDate), IsActive: row.Active, IsStaff: row.Staff, ExpirationDate: orNull(row.Expires),
 		DateJoined: moment(row.Created), LastLogin: moment(row.LastLogin), Groups: row.Groups, OrganizationUsers: make([]organizationUser, len(row.Memberships)),
@@ -69,8 +69,8 @@ func writeUser(c caller, row tenancy.UserRow) userBody {
 	return body
 }
 
-// userInput is what can be written of a user. Members that are left out stay as they are.
-type userInput struct {
+// UserInput is what can be written of a user. Members that are left out stay as they are.
+type UserInput struct {
 	Username       optional[string]         `json:"username,omitempty"`
 	Email          optional[string]         `json:"email,omitempty" doc:"The primary address. A new one has to be confirmed."`
 	FirstName      optional[string]         `json:"first_name,omitempty"`
@@ -94,7 +94,7 @@ type userInput struct {
 	OrganizationUsers optional[any]                  `json:"organization_users,omitempty" doc:"When creating: {organization, is_admin}, or a list with one. Later see users/membership/."`
 }
 
-func (in userInput) change(version int64) tenancy.UserChange {
+func (in UserInput) change(version int64) tenancy.UserChange {
 	return tenancy.UserChange{
 		Username: in.Username.pointer(), Email: in.Email.pointer(), FirstName: in.FirstName.pointer(), LastName: in.LastName.pointer(),
 		Phone: in.PhoneNumber.pointer(), BirthDate: as[tenancy.Date](in.BirthDate), Bio: in.Bio.pointer(), URL: in.URL.pointer(),

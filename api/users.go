@@ -25,7 +25,7 @@ func (a *API) users() {
 }
 
 type listUsersInput struct {
-	listInput
+	ListInput
 
 	Organization id.Organization `query:"organization" doc:"Members of this organization."`
 	Role         string          `query:"role" enum:"member,manager,owner"`
@@ -56,8 +56,8 @@ func (in listUsersInput) filter() (tenancy.UserFilter, error) {
 	return filter, err
 }
 
-func (a *API) listUsers(ctx context.Context, c caller, in *listUsersInput) (*listOutput[userBody], error) {
-	query, err := a.query(in.listInput)
+func (a *API) listUsers(ctx context.Context, c caller, in *listUsersInput) (*listOutput[UserBody], error) {
+	asked, err := query(in.ListInput)
 	if err != nil {
 		return nil, err
 	}
@@ -65,11 +65,11 @@ func (a *API) listUsers(ctx context.Context, c caller, in *listUsersInput) (*lis
 	if err != nil {
 		return nil, err
 	}
-	page, err := a.Directory.ListUsers(ctx, c.scope, filter, query)
+	page, err := a.Directory.ListUsers(ctx, c.scope, filter, asked)
 	if err != nil {
 		return nil, err
 	}
-	return listed(a, c, page, func(row tenancy.UserRow) userBody { return writeUser(c, row) }), nil
+	return listed(a, c, page, func(row tenancy.UserRow) UserBody { return writeUser(c, row) }), nil
 }
 
 type userOutput struct {
@@ -84,7 +84,7 @@ func (a *API) detail(ctx context.Context, c caller, user id.User) (*userOutput, 
 		return nil, err
 	}
 	out := &userOutput{ETag: etag(row.Version), Body: userDetail{
-		userBody: writeUser(c, row), Bio: row.Bio, URL: row.URL, Company: row.Company, Location: row.Location, Language: row.Language,
+		UserBody: writeUser(c, row), Bio: row.Bio, URL: row.URL, Company: row.Company, Location: row.Location, Language: row.Language,
 		Custom: row.Custom, PasswordUpdated: moment(row.PasswordUpdated), HasPassword: row.PasswordHash != "",
 	}}
 	if out.Body.Custom == nil {
@@ -99,17 +99,18 @@ func (a *API) detail(ctx context.Context, c caller, user id.User) (*userOutput, 
 	return out, err
 }
 
-type userIDInput struct {
+// UserIDInput names a user in the path.
+type UserIDInput struct {
 	ID id.User `path:"id" doc:"Of the user."`
 }
 
-func (a *API) user(ctx context.Context, c caller, in *userIDInput) (*userOutput, error) {
+func (a *API) user(ctx context.Context, c caller, in *UserIDInput) (*userOutput, error) {
 	return a.detail(ctx, c, in.ID)
 }
 
 type createUserInput struct {
 	Body struct {
-		userInput
+		UserInput
 
 		Password      string `json:"password,omitempty"`
 		EmailVerified bool   `json:"email_verified,omitempty" doc:"The address is known to be the user's; no mail is sent."`
@@ -118,7 +119,8 @@ type createUserInput struct {
 
 type createdUserOutput struct {
 	Location string `header:"Location"`
-	userOutput
+	ETag     string `header:"ETag"`
+	Body     userDetail
 }
 
 func (a *API) createUser(ctx context.Context, c caller, in *createUserInput) (*createdUserOutput, error) {
@@ -136,7 +138,7 @@ func (a *API) createUser(ctx context.Context, c caller, in *createUserInput) (*c
 		if user, err = d.CreateUser(ctx, c.scope, in.newUser(place)); err != nil {
 			return err
 		}
-		return setRights(ctx, d, c, user.ID, userInput{UserPermissions: b.UserPermissions})
+		return setRights(ctx, d, c, user.ID, UserInput{UserPermissions: b.UserPermissions})
 	})
 	if err != nil {
 		return nil, renamedUser(err)
@@ -145,7 +147,7 @@ func (a *API) createUser(ctx context.Context, c caller, in *createUserInput) (*c
 	if err != nil {
 		return nil, err
 	}
-	return &createdUserOutput{Location: a.Issuer + Prefix + "/users/user/" + string(user.ID) + "/", userOutput: *out}, nil
+	return &createdUserOutput{Location: a.Issuer + Prefix + "/users/user/" + string(user.ID) + "/", ETag: out.ETag, Body: out.Body}, nil
 }
 
 func (in createUserInput) newUser(p place) tenancy.NewUser {
@@ -208,9 +210,9 @@ func renamedUser(err error) error {
 }
 
 type changeUserInput struct {
-	userIDInput
-	ifMatch
-	Body userInput
+	UserIDInput
+	Precondition
+	Body UserInput
 }
 
 func (a *API) replaceUser(ctx context.Context, c caller, in *changeUserInput) (*userOutput, error) {
@@ -241,7 +243,7 @@ func (a *API) changeUser(ctx context.Context, c caller, in *changeUserInput) (*u
 }
 
 // setRights writes groups and permissions where the request has them.
-func setRights(ctx context.Context, d *tenancy.Directory, c caller, user id.User, in userInput) error {
+func setRights(ctx context.Context, d *tenancy.Directory, c caller, user id.User, in UserInput) error {
 	if in.Groups.given {
 		if err := d.SetUserGroups(ctx, c.scope, user, in.Groups.value); err != nil {
 			return err
@@ -255,12 +257,12 @@ func setRights(ctx context.Context, d *tenancy.Directory, c caller, user id.User
 
 type nothing struct{}
 
-func (a *API) deleteUser(ctx context.Context, c caller, in *userIDInput) (*nothing, error) {
+func (a *API) deleteUser(ctx context.Context, c caller, in *UserIDInput) (*nothing, error) {
 	return &nothing{}, a.Directory.DeleteUser(ctx, c.scope, in.ID)
 }
 
 type effectiveInput struct {
-	userIDInput
+	UserIDInput
 
 	Organization id.Organization `query:"organization" doc:"Where; without it, what counts everywhere."`
 }

@@ -3,14 +3,13 @@ package api
 import (
 	"bytes"
 	"encoding/json"
+	"net/http"
 	"reflect"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-
-	"net/http"
 )
 
 // optional is a member that may be left out, which is not the same as null or empty: null is the zero value of T.
@@ -75,13 +74,13 @@ func moment(t time.Time) *time.Time {
 // etag is the strong validator of a version of an object (RFC 9110 section 8.8.3).
 func etag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }
 
-// ifMatch is the header against lost updates (RFC 9110 section 13.1.1). Leave it out to write whatever is stored now.
-type ifMatch struct {
+// Precondition is the header against lost updates (RFC 9110 section 13.1.1). Leave it out to write whatever is stored now.
+type Precondition struct {
 	IfMatch string `header:"If-Match" doc:"The ETag that was read; 412 if the object has changed since."`
 }
 
 // version is what the caller has seen, 0 for any.
-func (m ifMatch) version() (int64, error) {
+func (m Precondition) version() (int64, error) {
 	text := strings.TrimSpace(m.IfMatch)
 	if text == "" || text == "*" {
 		return 0, nil
@@ -94,7 +93,7 @@ func (m ifMatch) version() (int64, error) {
 }
 
 // changed turns a lost race into 412 where the caller named a version.
-func (m ifMatch) changed(err error) error {
+func (m Precondition) changed(err error) error {
 	if m.IfMatch != "" && isStale(err) {
 		return errPrecondition
 	}

@@ -29,7 +29,7 @@ func (s SignOut) EndOfUser(ctx context.Context, user id.User, keep id.Session) e
 			if header.ID == keep {
 				continue
 			}
-			if err := s.end(ctx, header.ID); err != nil {
+			if err := s.End(ctx, header.ID); err != nil {
 				return err
 			}
 			ended++
@@ -40,7 +40,8 @@ func (s SignOut) EndOfUser(ctx context.Context, user id.User, keep id.Session) e
 	}
 }
 
-func (s SignOut) end(ctx context.Context, sid id.Session) error {
+// End ends one session, with everything that was issued from it.
+func (s SignOut) End(ctx context.Context, sid id.Session) error {
 	if err := s.Sessions.EndByID(ctx, sid); err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"gatehouse/internal/secret"
 	"gatehouse/internal/web"
 	"gatehouse/provider"
+	"gatehouse/session"
 	"gatehouse/store"
 	"gatehouse/tenancy"
 )
@@ -108,6 +109,18 @@ func (h *Handler) loadSession(ctx context.Context, r *http.Request, v *visit) er
 	}
 	v.facts.session = &live
 	return nil
+}
+
+// Session is the live session of the browser that sent a request; store.ErrNotFound for none.
+func (h *Handler) Session(r *http.Request) (session.Session, error) {
+	v := &visit{}
+	if err := h.loadSession(r.Context(), r, v); err != nil {
+		return session.Session{}, err
+	}
+	if v.facts.session == nil {
+		return session.Session{}, store.ErrNotFound
+	}
+	return *v.facts.session, nil
 }
 
 // loadUser leaves facts.standing nil for an account that is gone, disabled or past its last day.

@@ -2,9 +2,11 @@ package tenancy
 
 import (
 	"context"
+	"slices"
 
 	"gatehouse/audit"
 	"gatehouse/internal/id"
+	"gatehouse/store"
 )
 
 // list authorizes and validates what every list asks for: the permission somewhere, and rows only from where it is held.
@@ -77,4 +79,49 @@ func (d *Directory) ListIdentities(ctx context.Context, scope Scope, filter Iden
 		scope = System("own identities")
 	}
 	return list(ctx, scope, ViewUser, filter, query, d.Store.ListIdentities)
+}
+
+// UserRow reads one user in the form of ListUsers, with the authority of User.
+func (d *Directory) UserRow(ctx context.Context, scope Scope, user id.User) (UserRow, error) {
+	found, err := d.User(ctx, scope, user)
+	if err != nil {
+		return UserRow{}, err
+	}
+	within := System("own account")
+	if !scope.is(user) {
+		if within, err = scope.where(ViewUser); err != nil {
+			return UserRow{}, err
+		}
+	}
+	row := UserRow{User: found}
+	if row.Memberships, err = d.Store.Memberships(ctx, within, user); err != nil {
+		return UserRow{}, err
+	}
+	groups, err := d.Store.GroupsOf(ctx, within, user)
+	for _, group := range groups {
+		row.Groups = append(row.Groups, group.ID)
+	}
+	slices.Sort(row.Groups)
+	return row, err
+}
+
+// OwnerOf finds the owner of an organization; store.ErrNotFound if it has none. It needs users.view_organization there.
+func (d *Directory) OwnerOf(ctx context.Context, scope Scope, organization id.Organization) (Membership, error) {
+	if !scope.HasIn(organization, ViewOrganization) {
+		return Membership{}, ErrForbidden
+	}
+	page, err := d.Store.ListMemberships(ctx, scope, MembershipFilter{Organization: organization, Role: Owner}, Query{Page: 1, Size: 1})
+	if err != nil {
+		return Membership{}, err
+	}
+	if len(page.Items) == 0 {
+		return Membership{}, store.ErrNotFound
+	}
+	return page.Items[0].Membership, nil
+}
+
+// MayActOnSessions says whether scope may list or end the sessions of a user by a permission: his own, or as with the account.
+func (d *Directory) MayActOnSessions(ctx context.Context, scope Scope, user id.User, permission Permission) error {
+	_, err := accountWith(ctx, d.Store, scope, user, permission)
+	return err
 }

@@ -7,6 +7,8 @@ const (
 	DeleteGroup        Permission = "users.delete_group"
 	ViewPermission     Permission = "users.view_permission"
 	ChangePermission   Permission = "users.change_permission"
+	ViewSession        Permission = "users.view_session"
+	DeleteSession      Permission = "users.delete_session"
 )
 
 // ModelDefinition is a kind of object that an application lets people act on.

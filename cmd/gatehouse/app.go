@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"gatehouse/api"
 	"gatehouse/config"
 	"gatehouse/connectors"
 	"gatehouse/internal/password"
@@ -41,6 +42,7 @@ type app struct {
 	directory *tenancy.Directory
 	provider  *provider.Provider
 	login     *login.Handler
+	api       *api.API
 	handler   http.Handler
 }
 
@@ -147,7 +149,12 @@ func (a *app) assembleHTTP(opened connectors.Set) error {
 		Address: func(r *http.Request) string { return web.ClientAddress(r, a.config.TrustedProxies) },
 		Wrap:    wrap(pages),
 	}
-	a.directory.Sessions = login.SignOut{Sessions: a.login.Sessions, Provider: a.provider}
+	signOut := login.SignOut{Sessions: a.login.Sessions, Provider: a.provider}
+	a.directory.Sessions = signOut
+	a.api = api.New(api.Config{
+		Issuer: a.config.Issuer, Version: version, Directory: a.directory, Factors: a.login.Factors, Sessions: a.login.Sessions, EndSession: signOut.End,
+		Ephemeral: a.ephemeral, Keys: a.keys, Session: a.login.Session, Address: a.login.Address, Pages: pages, Now: time.Now,
+	})
 	a.handler = a.routes(pages)
 	return nil
 }
@@ -160,6 +167,7 @@ func (a *app) routes(pages *ui.Renderer) http.Handler {
 	r.Get("/readyz", web.Ready(a.checks()))
 	a.provider.Mount(r)
 	a.login.Mount(r)
+	a.api.Mount(r)
 	r.NotFound(wrap(pages)(func(http.ResponseWriter, *http.Request) error {
 		return &web.Error{Status: http.StatusNotFound, Title: "There is no such page", Text: "The address may be mistyped, or the page has moved."}
 	}))

@@ -16,11 +16,14 @@ const module = "gatehouse/"
 // docs/decisions.
 var allowed = map[string][]string{
 	"cmd/gatehouse": {
-		"config", "connectors", "connectors/builtin", "internal/id", "internal/password", "internal/seal", "internal/secret", "internal/web",
+		"api", "config", "connectors", "connectors/builtin", "internal/id", "internal/password", "internal/seal", "internal/secret", "internal/web",
 		"jobs", "login", "mfa", "notify", "provider", "session", "store", "store/redisdb", "store/sqldb", "tenancy", "transfer", "ui",
 	},
 	"login": {
 		"connectors", "internal/id", "internal/password", "internal/secret", "internal/web", "mfa", "provider", "session", "store", "tenancy", "ui",
+	},
+	"api": {
+		"audit", "internal/id", "internal/password", "internal/seal", "internal/secret", "internal/web", "mfa", "session", "store", "tenancy", "ui",
 	},
 	"provider":           {"internal/id", "internal/seal", "internal/secret", "session", "store"},
 	"mfa":                {"internal/id", "internal/seal", "session", "store"},
@@ -136,19 +139,20 @@ func TestTableIsCurrent(t *testing.T) {
 // TestThirdParties: what is behind one package stays behind it.
 func TestThirdParties(t *testing.T) {
 	for prefix, owners := range map[string][]string{
-		"github.com/ory/":             {"provider"},
-		"database/sql":                {"store/sqldb", "internal/testenv"},
-		"modernc.org/sqlite":          {"store/sqldb"},
-		"github.com/jackc/pgx":        {"store/sqldb", "internal/testenv"},
-		"github.com/redis/":           {"store/redisdb"},
-		"github.com/pquerna/otp":      {"mfa"},
-		"golang.org/x/crypto":         {"internal/password"},
-		"github.com/coreos/go-oidc":   {"connectors/oidc", "cmd/gatehouse"},
-		"github.com/chromedp/":        {"internal/testenv"},
-		"github.com/nyaruka/":         {"tenancy"},
-		"github.com/santhosh-tekuri/": {"tenancy"},
-		"github.com/wneessen/":        {"notify"},
-		"github.com/emersion/":        {"internal/testenv"},
+		"github.com/ory/":               {"provider"},
+		"database/sql":                  {"store/sqldb", "internal/testenv"},
+		"modernc.org/sqlite":            {"store/sqldb"},
+		"github.com/jackc/pgx":          {"store/sqldb", "internal/testenv"},
+		"github.com/redis/":             {"store/redisdb"},
+		"github.com/pquerna/otp":        {"mfa"},
+		"golang.org/x/crypto":           {"internal/password"},
+		"github.com/coreos/go-oidc":     {"connectors/oidc", "cmd/gatehouse"},
+		"github.com/chromedp/":          {"internal/testenv"},
+		"github.com/danielgtaylor/huma": {"api"},
+		"github.com/nyaruka/":           {"tenancy"},
+		"github.com/santhosh-tekuri/":   {"tenancy"},
+		"github.com/wneessen/":          {"notify"},
+		"github.com/emersion/":          {"internal/testenv"},
 	} {
 		for _, p := range packages(t) {
 			name := strings.TrimPrefix(p.ImportPath, module)
