@@ -1,12 +1,12 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"reflect"
-	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml/lexer"
@@ -37,6 +37,7 @@ func Parse(raw []byte, lookup Lookup) (*Config, error) {
 		return Default(), Problems{{Line: 1, Column: 1, Message: "a configuration has at most 1 MiB"}}
 	}
 	c := Default()
+	raw = bytes.TrimPrefix(raw, []byte("\xef\xbb\xbf")) // the byte order mark that some editors begin with
 	d := &decoder{positions: map[string]position{}, lookup: lookup}
 	tokens := lexer.Tokenize(string(raw))
 	if deep, found := tooDeep(tokens); found {
@@ -57,7 +58,10 @@ func Parse(raw []byte, lookup Lookup) (*Config, error) {
 		}
 		d.decode(document.Body, reflect.ValueOf(c).Elem(), "")
 	}
-	v := &validator{decoder: d, unread: slices.Clone(d.problems)}
+	if _, given := d.positions["factors.issuer_name"]; !given {
+		c.Factors.IssuerName = c.Name
+	}
+	v := &validator{decoder: d}
 	v.validate(c)
 	c.positions = d.positions
 	return c, d.problems.err()

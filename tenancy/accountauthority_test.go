@@ -40,7 +40,7 @@ func (w *town) accountWrites(t *testing.T) []operation {
 	return []operation{
 		{"name of a's member", "++++" + "FN+" + "NNN", update(w.onlyA, name)},
 		{"name of somebody in a and b", "++FF" + "FN+" + "FNN", update(w.inBoth, name)},
-		{"name of somebody in a and the disabled one", "++FF" + "FNF" + "NNN", update(w.inDisabled, name)},
+		{"name of somebody in a and the disabled one", "++FF" + "FNF" + "NNF", update(w.inDisabled, name)},
 		{"name of the owner", "+++F" + "FNF" + "NNN", update(w.owner, name)},
 		{"name of a manager", "++++" + "FNF" + "NNN", update(w.manager, name)},
 		{"name of somebody who may do more", "++FF" + "FNF" + "NNN", update(w.powerful, name)},

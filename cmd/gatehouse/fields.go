@@ -2,8 +2,10 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"gatehouse/config"
 	"gatehouse/tenancy"
@@ -30,5 +32,17 @@ func userSettings(c *config.Config) (tenancy.Settings, error) {
 		}
 		return tenancy.Settings{}, problems
 	}
-	return tenancy.Settings{Fields: compiled, PhonePrefixes: c.Users.PhonePrefixes}, err
+	if err != nil {
+		return tenancy.Settings{}, err
+	}
+	u := c.Users
+	location, err := time.LoadLocation(u.TimeZone)
+	if err != nil {
+		return tenancy.Settings{}, fmt.Errorf("time zone: %w", err)
+	}
+	return tenancy.Settings{
+		Fields: compiled, PhonePrefixes: u.PhonePrefixes, Location: location,
+		PasswordExpiryDays: u.PasswordExpiryDays, StaffPasswordExpiryDays: u.StaffPasswordExpiryDays,
+		TokenLifetime: time.Duration(u.TokenLifetime), MaxTokenLifetime: time.Duration(u.MaxTokenLifetime), ResetLifetime: time.Duration(u.ResetLifetime),
+	}, nil
 }
