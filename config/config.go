@@ -6,6 +6,7 @@
 package config
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ import (
 
 // Config is an installation. Default gives the value of every key that a file leaves out.
 type Config struct {
+	Name           string         `yaml:"name"`            // of the installation, on every page
 	Issuer         string         `yaml:"issuer"`          // public base URL, no trailing slash; https except on loopback
 	Listen         string         `yaml:"listen"`          // host:port
 	DataDir        string         `yaml:"data_dir"`        // for the SQLite file and the generated key
@@ -30,8 +32,11 @@ type Config struct {
 	EncryptionKeys []secret.Text  `yaml:"encryption_keys"` // newest first; empty: a key file in DataDir
 	Tokens         Tokens         `yaml:"tokens"`
 	Passwords      Passwords      `yaml:"passwords"`
+	Users          Users          `yaml:"users"`
 	Factors        Factors        `yaml:"factors"`
 	Outgoing       Outgoing       `yaml:"outgoing"`
+	Mail           Mail           `yaml:"mail"`
+	Jobs           Jobs           `yaml:"jobs"`
 	Log            Log            `yaml:"log"`
 	Organizations  []Organization `yaml:"organizations"`
 	Clients        []Client       `yaml:"clients"`
@@ -83,9 +88,39 @@ type Passwords struct {
 	Queue      int    `yaml:"queue"`
 }
 
+// Users are what the operator decides about accounts. 0 days: no such rule.
+type Users struct {
+	PasswordExpiryDays      int      `yaml:"password_expiry_days"`
+	StaffPasswordExpiryDays int      `yaml:"staff_password_expiry_days"` // 0 for staff whatever holds for others
+	ExpirationWarningDays   int      `yaml:"expiration_warning_days"`    // before an account or a password expires
+	TokenLifetime           Duration `yaml:"token_lifetime"`             // of API tokens that a sign-in gives
+	MaxTokenLifetime        Duration `yaml:"max_token_lifetime"`         // of other API tokens; 0: none
+	ResetLifetime           Duration `yaml:"reset_lifetime"`             // of links to choose a new password
+	TimeZone                string   `yaml:"time_zone"`                  // IANA name; where days begin and end, and daily jobs are due
+
+	PhonePrefixes []string    `yaml:"phone_prefixes"` // that a bare number at sign-in may stand for
+	Fields        []UserField `yaml:"fields"`
+
+	Export []ExportField `yaml:"export"` // columns of "gatehouse users export"; empty: the documented ones
+}
+
 // Factors are about second factors.
 type Factors struct {
-	IssuerName string `yaml:"issuer_name"` // shown in authenticator apps
+	IssuerName string `yaml:"issuer_name"` // shown in authenticator apps; left out: Name
+}
+
+// UserField is a further field of every user. What it may say, tenancy.NewFields checks.
+type UserField struct {
+	Name       string `yaml:"name"`
+	Title      string `yaml:"title"`
+	Schema     Values `yaml:"schema"` // JSON Schema
+	Required   bool   `yaml:"required"`
+	Unique     bool   `yaml:"unique"`
+	Searchable bool   `yaml:"searchable"`
+	Exported   bool   `yaml:"exported"`
+	Claim      string `yaml:"claim"`
+	View       string `yaml:"view"`
+	Edit       string `yaml:"edit"`
 }
 
 // Outgoing limits requests to upstreams.
@@ -137,18 +172,29 @@ type Connector struct {
 	Settings             Settings `yaml:"settings"`
 }
 
+// ExportField is a column: in the file a plain name or path, or all of this.
+type ExportField struct {
+	Name         string   `yaml:"name"`
+	Fields       []string `yaml:"fields"`
+	Header       string   `yaml:"header"`
+	HeaderFields []string `yaml:"header_fields"`
+}
+
 // Default is the configuration of a program that is given none.
 func Default() *Config {
 	return &Config{
-		Issuer: "http://127.0.0.1:8080", Listen: "127.0.0.1:8080", DataDir: "data",
+		Name: "Gatehouse", Issuer: "http://127.0.0.1:8080", Listen: "127.0.0.1:8080", DataDir: "data",
 		Sessions: Sessions{Store: SessionsInDatabase, Idle: Duration(8 * time.Hour), Absolute: Duration(24 * time.Hour)},
 		Tokens: Tokens{
 			Code: Duration(time.Minute), Access: Duration(10 * time.Minute), ID: Duration(10 * time.Minute),
 			RefreshIdle: Duration(14 * 24 * time.Hour), RefreshAbsolute: Duration(90 * 24 * time.Hour), RefreshGrace: Duration(30 * time.Second),
 		},
 		Passwords: Passwords{MemoryKiB: 19456, Passes: 2, Threads: 1, Queue: 64},
+		Users:     Users{ExpirationWarningDays: 7, TokenLifetime: Duration(30 * 24 * time.Hour), ResetLifetime: Duration(time.Hour), TimeZone: "UTC"},
 		Factors:   Factors{IssuerName: "Gatehouse"},
 		Outgoing:  Outgoing{Timeout: Duration(10 * time.Second)},
+		Mail:      Mail{TLS: MailStartTLS, Timeout: Duration(30 * time.Second), Keep: Duration(14 * 24 * time.Hour)},
+		Jobs:      defaultJobs(),
 		Log:       Log{Level: "info", Format: "text"},
 	}
 }
@@ -169,20 +215,18 @@ func (c *Config) Keys() (*seal.Keys, error) {
 	if len(c.EncryptionKeys) > 0 {
 		return seal.NewKeys(c.EncryptionKeys...)
 	}
-	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
-		return nil, fmt.Errorf("make data directory: %w", err)
-	}
 	path := filepath.Join(c.DataDir, keyFile)
-	if err := makeKeyFile(path); err != nil {
-		return nil, fmt.Errorf("make encryption key: %w", err)
+	err := os.MkdirAll(c.DataDir, 0o700)
+	if err == nil {
+		err = makeKeyFile(path)
 	}
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read encryption key: %w", err)
+	raw, unread := os.ReadFile(path)
+	if err := cmp.Or(err, unread); err != nil {
+		return nil, fmt.Errorf("data_dir: %w; the user that runs Gatehouse must be able to write there", err)
 	}
 	keys, err := seal.NewKeys(secret.New(trimNewline(string(raw))))
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
+		return nil, fmt.Errorf("data_dir: %s: %w", path, err)
 	}
 	return keys, nil
 }

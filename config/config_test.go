@@ -28,6 +28,7 @@ func lookup() config.Lookup {
 			values := map[string]string{
 				"GATEHOUSE_DATABASE_URL": "postgres://gatehouse@db/gatehouse", "GATEHOUSE_REDIS_URL": "redis://cache:6379/0",
 				"SWITCHBOARD_SECRET": strings.Repeat("s", 43), "STAFF_CLIENT_SECRET": "staff-secret",
+				"GATEHOUSE_MAIL_PASSWORD": "mail-secret",
 			}
 			value, found := values[name]
 			return value, found

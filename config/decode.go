@@ -13,6 +13,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"gatehouse/internal/secret"
+	"gatehouse/jobs"
 )
 
 // decoder walks the syntax tree along the target's type. Libraries stop at the first problem and quote the source; this one
@@ -38,19 +39,25 @@ type Settings struct {
 	node   ast.Node
 	path   string
 	lookup Lookup
+
+	positions map[string]position // of the whole file, which Decode adds to
 }
 
-// Decode fills target, a pointer to a struct with yaml tags, as strictly as the rest of the file. The error is Problems.
+// Decode fills target, a pointer to a struct with yaml tags, as strictly as the rest of the file. The error is Problems; what could be read is
+// filled in all the same, so that the rest can be judged, and Config.ProblemAt knows where each key stands.
 func (s Settings) Decode(target any) error {
 	if s.node == nil {
 		return nil
 	}
-	d := &decoder{positions: map[string]position{}, lookup: s.lookup}
+	d := &decoder{positions: s.positions, lookup: s.lookup}
 	d.decode(s.node, reflect.ValueOf(target).Elem(), s.path)
 	return d.problems.err()
 }
 
 func at(node ast.Node) position {
+	if values, mapping := pairs(node); mapping && len(values) > 0 && node.GetToken().Value == ":" {
+		node = values[0].Key // a mapping without braces has no token of its own
+	}
 	if node == nil || node.GetToken() == nil || node.GetToken().Position == nil {
 		return position{1, 1}
 	}
@@ -60,7 +67,7 @@ func at(node ast.Node) position {
 
 func (d *decoder) problem(node ast.Node, path, format string, args ...any) {
 	p := at(node)
-	d.problems = append(d.problems, Problem{Line: p.line, Column: p.column, Path: path, Message: fmt.Sprintf(format, args...)})
+	d.problems = d.problems.With(Problem{Line: p.line, Column: p.column, Path: path, Message: fmt.Sprintf(format, args...)})
 }
 
 // decode fills target from node.
@@ -77,12 +84,18 @@ func (d *decoder) decode(node ast.Node, target reflect.Value, path string) {
 	switch pointer := target.Addr().Interface().(type) {
 	case *Settings:
 		d.settings(node, pointer, path)
+	case *Values:
+		d.values(node, pointer, path)
 	case *secret.Text:
 		d.secret(node, pointer, path)
+	case *ExportField:
+		d.exportField(node, pointer, path)
 	case *Duration:
 		*pointer = parsed(d, node, path, parseDuration)
 	case *netip.Prefix:
 		*pointer = parsed(d, node, path, parsePrefix)
+	case *jobs.Schedule:
+		*pointer = parsed(d, node, path, jobs.ParseSchedule)
 	default:
 		d.decodeKind(node, target, path)
 	}
@@ -114,6 +127,16 @@ func (d *decoder) decodeKind(node ast.Node, target reflect.Value, path string) {
 	}
 }
 
+// exportField is a name alone, or a mapping.
+func (d *decoder) exportField(node ast.Node, target *ExportField, path string) {
+	switch node.(type) {
+	case *ast.MappingNode, *ast.MappingValueNode:
+		d.decodeKind(node, reflect.ValueOf(target).Elem(), path)
+	default:
+		target.Name, _ = d.text(node, path)
+	}
+}
+
 func parsePrefix(text string) (netip.Prefix, error) {
 	if address, err := netip.ParseAddr(text); err == nil {
 		return netip.PrefixFrom(address, address.BitLen()), nil
@@ -138,6 +161,7 @@ func parsed[T any](d *decoder, node ast.Node, path string, parse func(string) (T
 	return value
 }
 
+// text reads a single value. A number or the like is taken as it stands, for the key's own rules to say what it wants instead.
 func (d *decoder) text(node ast.Node, path string) (string, bool) {
 	switch value := node.(type) {
 	case *ast.StringNode:
@@ -147,7 +171,10 @@ func (d *decoder) text(node ast.Node, path string) (string, bool) {
 	case *ast.MappingNode, *ast.MappingValueNode, *ast.SequenceNode:
 		d.problem(node, path, "must be a single text")
 	default:
-		d.problem(node, path, "must be text; put it in quotes")
+		d.problem(node, path, needsQuotes)
+		if plain := node.GetToken(); plain != nil {
+			return plain.Value, true
+		}
 	}
 	return "", false
 }
@@ -263,7 +290,7 @@ func (d *decoder) settings(node ast.Node, target *Settings, path string) {
 		d.problem(node, path, "must have keys of its own")
 		return
 	}
-	*target = Settings{node: node, path: path, lookup: d.lookup}
+	*target = Settings{node: node, path: path, lookup: d.lookup, positions: d.positions}
 }
 
 // secret reads a text, {env: NAME} or {file: path}.

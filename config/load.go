@@ -1,12 +1,12 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"reflect"
-	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml/lexer"
@@ -37,6 +37,7 @@ func Parse(raw []byte, lookup Lookup) (*Config, error) {
 		return Default(), Problems{{Line: 1, Column: 1, Message: "a configuration has at most 1 MiB"}}
 	}
 	c := Default()
+	raw = bytes.TrimPrefix(raw, []byte("\xef\xbb\xbf")) // the byte order mark that some editors begin with
 	d := &decoder{positions: map[string]position{}, lookup: lookup}
 	tokens := lexer.Tokenize(string(raw))
 	if deep, found := tooDeep(tokens); found {
@@ -57,7 +58,10 @@ func Parse(raw []byte, lookup Lookup) (*Config, error) {
 		}
 		d.decode(document.Body, reflect.ValueOf(c).Elem(), "")
 	}
-	v := &validator{decoder: d, unread: slices.Clone(d.problems)}
+	if _, given := d.positions["factors.issuer_name"]; !given {
+		c.Factors.IssuerName = c.Name
+	}
+	v := &validator{decoder: d}
 	v.validate(c)
 	c.positions = d.positions
 	return c, d.problems.err()
@@ -84,11 +88,20 @@ func tooDeep(tokens token.Tokens) (Problem, bool) {
 
 // ProblemAt makes a problem of a value that only its user could judge.
 func (c *Config) ProblemAt(path, message string) Problem {
-	p, known := c.positions[path]
-	if !known {
-		p = position{1, 1}
-	}
+	p := place(c.positions, path)
 	return Problem{Line: p.line, Column: p.column, Path: path, Message: message}
+}
+
+// place is where a key stands or, if it is left out, the nearest one around it.
+func place(positions map[string]position, path string) position {
+	p, known := positions[path]
+	for parent := path; !known && parent != ""; p, known = positions[parent] {
+		parent = parent[:max(strings.LastIndexAny(parent, ".["), 0)]
+	}
+	if p.line == 0 {
+		return position{1, 1}
+	}
+	return p
 }
 
 // syntaxProblem keeps position and kind of a syntax error and drops the source that the library would quote.

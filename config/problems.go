@@ -21,6 +21,21 @@ func (p Problem) samePlace(other Problem) bool {
 // Problems are all that is wrong with a file, in its order.
 type Problems []Problem
 
+// needsQuotes is said of a number or a word such as yes where a text belongs.
+const needsQuotes = "must be text; put it in quotes"
+
+// With adds a problem. Of one place only the first is told, except that what the key itself wants is better advice than quotes.
+func (p Problems) With(found Problem) Problems {
+	i := slices.IndexFunc(p, found.samePlace)
+	switch {
+	case i < 0:
+		return append(p, found)
+	case p[i].Message == needsQuotes:
+		p[i] = found
+	}
+	return p
+}
+
 // Error has one line for each: line, column, key and what is wrong.
 func (p Problems) Error() string {
 	lines := make([]string, len(p))
@@ -32,12 +47,11 @@ func (p Problems) Error() string {
 
 // Join puts the problems of two searches into the file's order, each once. nil if there are none.
 func Join(a, b Problems) error {
-	all := append(slices.Clone(a), b...)
-	err := all.err()
-	if err == nil {
-		return nil
+	all := slices.Clone(a)
+	for _, problem := range b {
+		all = all.With(problem)
 	}
-	return slices.Compact(all)
+	return all.err()
 }
 
 func (p Problems) err() error {

@@ -9,27 +9,23 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
+
+	"gatehouse/internal/password"
 )
 
 // validator says what is wrong with values that have the right form.
 type validator struct {
 	*decoder
-	unread Problems // values that could not be read, of which nothing more is said
 }
 
 func (v *validator) wrong(path, format string, args ...any) {
-	p, known := v.positions[path]
-	for parent := path; !known && parent != ""; p, known = v.positions[parent] {
-		cut := strings.LastIndexAny(parent, ".[")
-		parent = parent[:max(cut, 0)]
-	}
-	if p.line == 0 {
-		p = position{1, 1}
-	}
-	found := Problem{Line: p.line, Column: p.column, Path: path, Message: fmt.Sprintf(format, args...)}
-	if !slices.ContainsFunc(v.unread, found.samePlace) {
-		v.problems = append(v.problems, found)
-	}
+	v.problems = v.problems.With(v.at(path, fmt.Sprintf(format, args...)))
+}
+
+func (v *validator) at(path, message string) Problem {
+	p := place(v.positions, path)
+	return Problem{Line: p.line, Column: p.column, Path: path, Message: message}
 }
 
 func (v *validator) oneOf(path, value string, allowed ...string) {
@@ -39,6 +35,9 @@ func (v *validator) oneOf(path, value string, allowed ...string) {
 }
 
 func (v *validator) validate(c *Config) {
+	if c.Name == "" || len(c.Name) > maxName || strings.ContainsAny(c.Name, ":\n") {
+		v.wrong("name", "must be a text of at most %d bytes, without colon", maxName)
+	}
 	v.issuer(c.Issuer)
 	v.network(c)
 	if c.DataDir == "" {
@@ -50,17 +49,47 @@ func (v *validator) validate(c *Config) {
 			v.wrong(fmt.Sprintf("encryption_keys[%d]", i), "needs at least 32 characters of random text, for example from: openssl rand -hex 32")
 		}
 	}
+	v.passwords(c.Passwords)
 	if c.Tokens.RefreshIdle > c.Tokens.RefreshAbsolute {
 		v.wrong("tokens.refresh_idle", "must not be longer than tokens.refresh_absolute")
 	}
-	if c.Factors.IssuerName == "" || strings.Contains(c.Factors.IssuerName, ":") {
+	if _, given := v.positions["factors.issuer_name"]; given && (c.Factors.IssuerName == "" || strings.Contains(c.Factors.IssuerName, ":")) {
 		v.wrong("factors.issuer_name", "must be a text without colon")
 	}
+	v.mail(c.Mail)
+	v.users(c.Users)
 	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	v.oneOf("log.format", c.Log.Format, "json", "text")
 	v.organizations(c.Organizations)
 	v.clients(c.Clients)
 	v.connectors(c.Connectors)
+}
+
+const maxName = 100
+
+const maxDays = 36500
+
+func (v *validator) users(u Users) {
+	for _, limit := range []struct {
+		key  string
+		days int
+	}{
+		{"password_expiry_days", u.PasswordExpiryDays},
+		{"staff_password_expiry_days", u.StaffPasswordExpiryDays},
+		{"expiration_warning_days", u.ExpirationWarningDays},
+	} {
+		if limit.days < 0 || limit.days > maxDays {
+			v.wrong("users."+limit.key, "must be a number of days from 0 to %d", maxDays)
+		}
+	}
+	for i, prefix := range u.PhonePrefixes {
+		if !prefixForm.MatchString(prefix) {
+			v.wrong(fmt.Sprintf("users.phone_prefixes[%d]", i), "must be an international prefix such as +39, in quotes")
+		}
+	}
+	if _, err := time.LoadLocation(u.TimeZone); err != nil || u.TimeZone == "" || u.TimeZone == "Local" {
+		v.wrong("users.time_zone", "must be the name of a time zone such as Europe/Rome")
+	}
 }
 
 func (v *validator) network(c *Config) {
@@ -91,20 +120,74 @@ func isLoopback(host string) bool {
 	return host == "localhost" || (err == nil && address.IsLoopback())
 }
 
-func (v *validator) stores(c *Config) {
-	if scheme, _, _ := strings.Cut(c.DatabaseURL().Reveal(), ":"); !slices.Contains([]string{"sqlite", "postgres", "postgresql"}, scheme) {
-		v.wrong("database.url", "must begin with sqlite: or postgres:")
+// passwords: zero stands for a default.
+func (v *validator) passwords(p Passwords) {
+	if p.Threads > password.MaxThreads {
+		v.wrong("passwords.threads", "must be 1 to %d", password.MaxThreads)
 	}
+	if p.Passes > password.MaxPasses {
+		v.wrong("passwords.passes", "must be 1 to %d", password.MaxPasses)
+	}
+	least := password.MinMemoryKiB * max(uint32(p.Threads), 1)
+	if p.MemoryKiB != 0 && (p.MemoryKiB < least || p.MemoryKiB > password.MaxMemoryKiB) {
+		v.wrong("passwords.memory_kib", "must be %d (%d for each thread) to %d", least, password.MinMemoryKiB, password.MaxMemoryKiB)
+	}
+}
+
+func (v *validator) stores(c *Config) {
+	v.databaseURL(c.DatabaseURL().Reveal())
 	v.oneOf("sessions.store", c.Sessions.Store, SessionsInDatabase, SessionsInRedis)
 	if c.Sessions.Store == SessionsInRedis {
-		scheme, _, _ := strings.Cut(c.Sessions.Redis.URL.Reveal(), ":")
-		if !slices.Contains([]string{"redis", "rediss", "unix"}, scheme) {
-			v.wrong("sessions.redis.url", "must begin with redis:, rediss: or unix:")
-		}
+		v.redisURL(c.Sessions.Redis.URL.Reveal())
 	}
 	if c.Sessions.Idle > c.Sessions.Absolute {
 		v.wrong("sessions.idle", "must not be longer than sessions.absolute")
 	}
+}
+
+// databaseURL and redisURL never quote the value: it may hold a password.
+func (v *validator) databaseURL(text string) {
+	const key = "database.url"
+	scheme, rest, _ := strings.Cut(text, ":")
+	switch {
+	case scheme == "sqlite":
+		if path := strings.TrimPrefix(rest, "//"); path == "" || strings.Contains(path, ":memory:") {
+			v.wrong(key, "must name a file, for example sqlite:data/gatehouse.db")
+		}
+	case scheme != "postgres" && scheme != "postgresql":
+		v.wrong(key, "must begin with sqlite: or postgres:")
+	case !strings.HasPrefix(rest, "//") || !goodPorts(rest[2:]):
+		v.wrong(key, "must look like postgres://user:password@host:5432/database; special characters in the password are written as %%40 and so on")
+	}
+}
+
+func (v *validator) redisURL(text string) {
+	const key = "sessions.redis.url"
+	scheme, rest, _ := strings.Cut(text, ":")
+	switch {
+	case scheme == "unix":
+	case scheme != "redis" && scheme != "rediss":
+		v.wrong(key, "must begin with redis:, rediss: or unix:")
+	case !strings.HasPrefix(rest, "//") || !goodPorts(rest[2:]):
+		v.wrong(key, "must look like redis://user:password@host:6379/0; special characters in the password are written as %%40 and so on")
+	}
+}
+
+// goodPorts looks at the hosts, separated by commas, of an address behind its scheme. A host may do without a port.
+func goodPorts(address string) bool {
+	authority := address
+	if end := strings.IndexAny(address, "/?#"); end >= 0 {
+		authority = address[:end]
+	}
+	hosts := authority[strings.LastIndex(authority, "@")+1:]
+	for host := range strings.SplitSeq(hosts, ",") {
+		if colon := strings.LastIndex(host, ":"); colon > strings.LastIndex(host, "]") {
+			if port, err := strconv.ParseUint(host[colon+1:], 10, 16); err != nil || port == 0 {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 var (
@@ -112,6 +195,7 @@ var (
 	idForm     = regexp.MustCompile(`^[A-Za-z0-9._~-]{1,128}$`)
 	uuidForm   = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 	scopeForm  = regexp.MustCompile(`^[!#-\[\]-~]+$`) // RFC 6749 section 3.3
+	prefixForm = regexp.MustCompile(`^\+[1-9][0-9]{0,6}$`)
 	schemeForm = regexp.MustCompile(`^[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+$`)
 )
 

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"gatehouse/internal/id"
@@ -105,8 +106,23 @@ func (e *Error) Unwrap() error { return e.Err }
 type Kind struct {
 	Name string
 	// Open decodes the settings strictly with decode (into a struct with yaml tags) and makes a connector without touching
-	// the network.
+	// the network. Its error joins that of decode with SettingProblems, so that everything is reported at once.
 	Open func(env Environment, decode func(target any) error) (Connector, error)
+}
+
+// SettingProblem is what is wrong with one setting.
+type SettingProblem struct{ Key, Message string }
+
+// SettingProblems is the error of Kind.Open about values: all that are wrong, not the first.
+type SettingProblems []SettingProblem
+
+// Error has one line for each.
+func (p SettingProblems) Error() string {
+	lines := make([]string, len(p))
+	for i, problem := range p {
+		lines[i] = problem.Key + ": " + problem.Message
+	}
+	return strings.Join(lines, "\n")
 }
 
 // Environment is what a connector gets from the program.

@@ -15,6 +15,9 @@ func TestDemo(t *testing.T) {
 	// The first time: through the upstream, then enrolment.
 	browser.Open(d.sibling)
 	browser.Screenshot("sibling-welcome")
+	browser.Open(d.sibling + "/nowhere")
+	browser.Screenshot("sibling-nowhere")
+	browser.Open(d.sibling)
 	browser.Click("a.go")
 	browser.Wait("button[value=staff]")
 	browser.Screenshot("signin")
@@ -39,19 +42,36 @@ func TestDemo(t *testing.T) {
 	browser.Click("a.go[href='/signin']")
 	browser.Wait("#verified")
 
-	// Signed out, and in again: the upstream's session is still alive, the code is asked for.
-	browser.Open(d.gatehouse)
-	browser.Screenshot("home")
-	browser.Click("form button")
-	browser.Wait("a.button.main")
-	browser.Screenshot("signed-out")
+	// Signed out, and in again: now the code is asked for.
+	signOut(browser, d)
 	browser.Open(d.sibling + "/signin")
-	browser.Click("button[value=staff]")
+	signInUpstream(t, browser, d, "ada")
 	browser.Wait("#code")
 	browser.Screenshot("factor-prompt")
 	browser.Type("#code", app.code(t))
 	browser.Click("button.main")
 	browser.Wait("#verified")
+
+	// Then the same as grace, in the same browser, which the upstream knows as ada's.
+	signOut(browser, d)
+	browser.Open(d.sibling + "/signin")
+	signInUpstream(t, browser, d, "grace")
+	browser.Wait("svg.qr")
+	hers := newAuthenticator(browser.Text("#secret"))
+	browser.Type("#code", hers.code(t))
+	browser.Click("button.main")
+	browser.Wait("#verified")
+	wantToken(t, browser, map[string]string{"#role": "member"})
+	browser.Open(browser.Address()) // a reload
+	browser.Wait("#verified")
+}
+
+func signOut(browser *testenv.Browser, d demonstration) {
+	browser.Open(d.gatehouse)
+	browser.Screenshot("home")
+	browser.Click("#signout button")
+	browser.Wait("a.button.main")
+	browser.Screenshot("signed-out")
 }
 
 // TestDemoMember is the person whom Gatehouse does not know: a member is made just in time.
@@ -91,12 +111,41 @@ func TestDemoStranger(t *testing.T) {
 	if problem := browser.Text("#problem"); !strings.Contains(problem, "access_denied") {
 		t.Errorf("the sibling was told %q", problem)
 	}
+
+	// At home he sets up a second step; then he lets somebody else in.
+	browser.Open(d.gatehouse)
+	browser.Type("#identifier", "admin")
+	browser.Type("#password", d.secrets["admin_password"])
+	browser.Click("button.main")
+	browser.Wait("#signout")
+	browser.Screenshot("home-superuser")
+	browser.Click("form[action='/signin/secure'] button")
+	browser.Wait("svg.qr")
+	browser.Screenshot("factor-enrol-voluntary")
+	app := newAuthenticator(browser.Text("#secret"))
+	browser.Type("#code", app.code(t))
+	browser.Click("button.main")
+	browser.Wait("#signout")
+	if page := browser.Page(); !strings.Contains(page, "On: an authenticator app") {
+		t.Errorf("page says %q", page)
+	}
+	browser.Open(strings.Replace(d.sibling, "127.0.0.1", "localhost", 1)) // leads to the address that the client is registered with
+	browser.Click("a.go")
+	browser.Wait(".reference")
+	browser.Click("form button.main")
+	browser.Wait("button[value=staff]")
+	signInUpstream(t, browser, d, "grace")
+	browser.Wait("svg.qr")
+	browser.Screenshot("factor-enrol-somebody-else")
+	browser.Click("form.aside button")
+	browser.Wait("button[value=staff]")
 }
 
 func signInUpstream(t *testing.T, browser *testenv.Browser, d demonstration, name string) {
 	t.Helper()
 	browser.Click("button[value=staff]")
 	browser.Wait("form button.main") // the upstream has no connectors, so that its password button is the main one
+	browser.Screenshot("signin-upstream")
 	browser.Type("#identifier", name)
 	browser.Type("#password", d.secrets[name+"_password"])
 	browser.Click("form button.main")

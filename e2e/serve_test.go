@@ -327,6 +327,21 @@ func TestSetup(t *testing.T) {
 	browser.Type("#password", "granite otter umbrella 7")
 	browser.Click("button.main")
 	browser.Wait("#identifier")
+	browser.Screenshot("setup-done")
+	if page := browser.Page(); !strings.Contains(page, "Administrator created") {
+		t.Errorf("page says %q", page)
+	}
+	for range 11 {
+		browser.Open(i.url + "/signin")
+		browser.Type("#identifier", "nobody")
+		browser.Type("#password", "wrong")
+		browser.Click("button.main")
+		browser.Wait(".alert.error, .reference")
+	}
+	browser.Screenshot("too-many-attempts")
+	if page := browser.Page(); !strings.Contains(page, "Try again in about") {
+		t.Errorf("page says %q", page)
+	}
 
 	browser.Open(i.setup)
 	browser.Wait(".reference")

@@ -1,8 +1,11 @@
 package login
 
 import (
+	"errors"
 	"net/http"
+	"time"
 
+	"gatehouse/store"
 	"gatehouse/ui"
 )
 
@@ -21,13 +24,49 @@ func (h *Handler) home(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	user := v.facts.standing.User
-	view := ui.Home{Name: user.Name(), Username: user.Username, Email: user.Email, SignOutAction: "/signout", FactorCount: len(v.facts.factors)}
+	view := ui.Home{
+		Name: user.Name(), Username: user.Username, Email: user.Email, Superuser: user.Superuser, SignOutAction: signOutPath,
+		FactorCount: len(v.facts.factors), SecureAction: securePath,
+	}
 	for _, place := range v.facts.places() {
 		view.Organizations = append(view.Organizations, ui.OrganizationChoice{
 			Name: place.Organization.Name, Slug: place.Organization.Slug, Role: string(place.Role),
 		})
 	}
 	return h.Pages.Render(w, http.StatusOK, view)
+}
+
+// switchAccount signs out whoever the flow is about and starts it anew for somebody else, with the same request of the client.
+func (h *Handler) switchAccount(w http.ResponseWriter, r *http.Request) error {
+	v, err := h.visit(w, r)
+	if err != nil {
+		return err
+	}
+	if live := v.facts.session; live != nil && live.User == v.facts.user() {
+		if err := h.endSession(r.Context(), v.token, live.ID); err != nil {
+			return err
+		}
+		h.Cookies.signOut(w)
+	}
+	flow, err := h.takeFlow(r.Context(), v.browser, v.open.id)
+	if errors.Is(err, store.ErrNotFound) {
+		return errFlowGone(err)
+	}
+	if err != nil {
+		return err
+	}
+	return h.start(w, r, Flow{Params: flow.Params})
+}
+
+// recent is how fresh a sign-in must be for its person to add a factor: whoever finds an open browser must not lock its owner out.
+const recent = 10 * time.Minute
+
+// secure begins a flow in which the person enrols a second factor although nobody demands one. An upstream's older session will not do
+// either.
+func (h *Handler) secure(w http.ResponseWriter, r *http.Request) error {
+	return h.start(w, r, Flow{Secure: true, Alert: &ui.Alert{
+		Kind: ui.AlertInfo, Title: "Sign in again first", Text: "Your last sign-in is a while ago. After this one you set up the second step.",
+	}})
 }
 
 // signOut ends the browser's session with everything that was issued from it.

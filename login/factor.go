@@ -81,8 +81,8 @@ func wrongCode() *ui.Alert {
 
 func (h *Handler) showPrompt(w http.ResponseWriter, v *visit, status int, alert *ui.Alert) error {
 	return h.Pages.Render(w, status, ui.FactorPrompt{
-		Action: SignInPath + "/factor", Flow: v.open.id, Account: v.facts.standing.User.Username,
-		ClientName: v.facts.clientName(), Alert: alert,
+		Action: action(factorPath, v), SwitchAction: action(switchPath, v), Flow: v.open.id,
+		Issuer: h.Factors.Issuer, Account: label(v.facts.standing.User), ClientName: v.facts.clientName(), Alert: alert,
 	})
 }
 
@@ -104,8 +104,11 @@ func (h *Handler) showEnrol(w http.ResponseWriter, r *http.Request, v *visit, d 
 		return err
 	}
 	view := ui.FactorEnrol{
-		Action: SignInPath + "/enrol", Flow: v.open.id, QR: ui.QRCode(code), Secret: flow.Enrolment.Secret,
+		Action: action(enrolPath, v), SwitchAction: action(switchPath, v), Flow: v.open.id, QR: ui.QRCode(code), Secret: flow.Enrolment.Secret,
 		URI: flow.Enrolment.URI(h.Factors.Issuer), Account: flow.Enrolment.Account, ClientName: v.facts.clientName(), Alert: alert,
+	}
+	if flow.Secure {
+		view.CancelURL = "/"
 	}
 	if d.organization != nil {
 		view.OrganizationName = d.organization.Name

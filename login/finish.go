@@ -39,10 +39,18 @@ func (h *Handler) finish(w http.ResponseWriter, r *http.Request, v *visit, d dec
 		return err
 	}
 	if flow.Params == nil {
-		http.Redirect(w, r, "/", http.StatusSeeOther)
+		http.Redirect(w, r, flow.home(), http.StatusSeeOther)
 		return nil
 	}
 	return h.issueCode(w, r, flow.Params, live, d)
+}
+
+// home is where a sign-in leads that no client asked for.
+func (f *Flow) home() string {
+	if f.Invitation == "" {
+		return "/"
+	}
+	return tenancy.InvitationPath + "?token=" + url.QueryEscape(f.Invitation)
 }
 
 // issueCode answers the client's request.

@@ -11,6 +11,7 @@ import (
 	"gatehouse/mfa"
 	"gatehouse/session"
 	"gatehouse/store"
+	"gatehouse/ui"
 )
 
 const flowLifetime = 30 * time.Minute
@@ -19,7 +20,11 @@ const flowLifetime = 30 * time.Minute
 type Flow struct {
 	Params  url.Values // the client's authorization request; nil for a sign-in that no client asked for
 	Started time.Time
-	Alert   string // told once on the next page
+	Alert   *ui.Alert // told on the sign-in page until something else happens
+	// Secure is set where a person asks for a second factor of his own accord.
+	Secure bool
+	// Invitation is the token of one to go on to, where no client asked.
+	Invitation string
 
 	// First holds the first factor once it was shown in this flow; until then a live session may stand in for it.
 	First *FirstFactor

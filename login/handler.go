@@ -23,7 +23,24 @@ const (
 	CallbackPath = "/signin/callback/" // followed by the connector's id; registered at the upstream
 	SetupPath    = "/setup"
 	ResetPath    = "/reset-password"
+	ConfirmPath  = "/confirm-email"
 )
+
+// Paths of the forms of a flow.
+const (
+	passwordPath     = SignInPath + "/password"
+	connectorPath    = SignInPath + "/connector"
+	factorPath       = SignInPath + "/factor"
+	enrolPath        = SignInPath + "/enrol"
+	newPasswordPath  = SignInPath + "/new-password"
+	organizationPath = SignInPath + "/organization"
+	switchPath       = SignInPath + "/another"
+	securePath       = SignInPath + "/secure"
+	signOutPath      = "/signout"
+)
+
+// action is where a form of the visit's flow goes. The address names the flow, so that asking for it again, which is a GET, finds back.
+func action(path string, v *visit) string { return path + "?flow=" + url.QueryEscape(v.open.id) }
 
 // Handler serves the browser's way in. All fields are required.
 type Handler struct {
@@ -51,22 +68,31 @@ func (h *Handler) Mount(r chi.Router) {
 	get(provider.AuthorizePath, h.authorize)
 	post(provider.AuthorizePath, h.authorizePost)
 	get(SignInPath, h.signIn)
-	post(SignInPath+"/password", h.password)
-	post(SignInPath+"/connector", h.connector)
 	get(CallbackPath+"{connector}", h.callback)
-	post(SignInPath+"/factor", h.factor)
-	post(SignInPath+"/enrol", h.enrol)
-	post(SignInPath+"/new-password", h.newPassword)
-	post(SignInPath+"/organization", h.organization)
-	post("/signout", h.signOut)
+	for path, handle := range map[string]web.Handler{
+		passwordPath: h.password, connectorPath: h.connector, factorPath: h.factor, enrolPath: h.enrol, organizationPath: h.organization,
+		newPasswordPath: h.newPassword, switchPath: h.switchAccount, securePath: h.secure,
+	} {
+		post(path, handle)
+		get(path, backToFlow) // what a form answered stays in the address bar
+	}
+	post(signOutPath, h.signOut)
+	get(signOutPath, toHome)
 	get("/signed-out", h.signedOut)
 	get(ResetPath, h.reset)
 	post(ResetPath, h.resetPost)
 	get(ResetPath+"/sent", h.resetSent)
 	post(ResetPath+"/choose", h.resetChoose)
+	get(ResetPath+"/choose", h.reset)
 	get(ResetPath+"/done", h.resetDone)
+	get(ConfirmPath, h.confirm)
+	post(ConfirmPath, h.confirmPost)
+	get(ConfirmPath+"/done", h.confirmDone)
 	get(SetupPath, h.setup)
 	post(SetupPath, h.setupPost)
+	get(tenancy.InvitationPath, h.invitation)
+	post(tenancy.InvitationPath+"/join", h.join)
+	post(tenancy.InvitationPath+"/create", h.createAndJoin)
 }
 
 // answering reads the form within its limit and answers the two errors that are redirects, not pages.
@@ -85,9 +111,28 @@ func (h *Handler) answering(handle web.Handler) web.Handler {
 		case errors.As(err, &refused):
 			return answerAuthorizeError(w, r, refused)
 		default:
-			return err
+			return withWayBack(err, r.FormValue("flow"))
 		}
 	}
+}
+
+// withWayBack adds to an error page within a flow the link to where the flow is.
+func withWayBack(err error, flowID string) error {
+	var page *web.Error
+	if flowID != "" && errors.As(err, &page) && page.LinkURL == "" {
+		page.LinkURL, page.LinkText = SignInPath+"?flow="+url.QueryEscape(flowID), "Back to signing in"
+	}
+	return err
+}
+
+func backToFlow(w http.ResponseWriter, r *http.Request) error {
+	toSignIn(w, r, r.FormValue("flow"))
+	return nil
+}
+
+func toHome(w http.ResponseWriter, r *http.Request) error {
+	http.Redirect(w, r, "/", http.StatusSeeOther)
+	return nil
 }
 
 func badForm(err error) error {
@@ -100,5 +145,9 @@ func badForm(err error) error {
 
 // toSignIn sends the browser to the page of a flow. 303, so that a POST is not repeated there.
 func toSignIn(w http.ResponseWriter, r *http.Request, flowID string) {
+	if flowID == "" {
+		http.Redirect(w, r, SignInPath, http.StatusSeeOther)
+		return
+	}
 	http.Redirect(w, r, SignInPath+"?flow="+url.QueryEscape(flowID), http.StatusSeeOther)
 }

@@ -46,7 +46,7 @@ const (
 // house is a whole Gatehouse over HTTP, on a real database, with a clock that tests set and an upstream that says what they want.
 type house struct {
 	t         *testing.T
-	url       string
+	url, path string // where it is served, and its database
 	clock     *storetest.Clock
 	db        *sqldb.DB
 	directory *tenancy.Directory
@@ -115,7 +115,8 @@ func newHouse(t *testing.T) *house {
 		defer h.mu.Unlock()
 		h.statements = append(h.statements, text)
 	}
-	h.db = must[*sqldb.DB](t)(sqldb.Open(t.Context(), sqldb.Options{URL: secret.New("sqlite:" + filepath.Join(t.TempDir(), "test.db")), Now: h.clock.Now, Trace: trace}))
+	h.path = filepath.Join(t.TempDir(), "test.db")
+	h.db = must[*sqldb.DB](t)(sqldb.Open(t.Context(), sqldb.Options{URL: secret.New("sqlite:" + h.path), Now: h.clock.Now, Trace: trace}))
 	t.Cleanup(func() { _ = h.db.Close() })
 	if err := h.db.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
@@ -183,6 +184,7 @@ func (h *house) assemble() http.Handler {
 		},
 		Wrap: plainPages,
 	}
+	h.directory.Sessions = login.SignOut{Sessions: h.handler.Sessions, Provider: h.provider}
 	r := chi.NewRouter()
 	h.provider.Mount(r)
 	h.handler.Mount(r)

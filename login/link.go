@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
 
 	"gatehouse/connectors"
 	"gatehouse/internal/id"
@@ -14,8 +17,9 @@ import (
 )
 
 // link finds or makes the user behind an upstream identity, as the linking rules decide. A text instead of a user is what to tell
-// the person.
-func (h *Handler) link(ctx context.Context, configured connectors.Configured, identity connectors.Identity) (id.User, string, error) {
+// the person; the request's log event says why.
+func (h *Handler) link(r *http.Request, configured connectors.Configured, identity connectors.Identity) (id.User, string, error) {
+	ctx := r.Context()
 	known, err := h.known(ctx, configured, identity)
 	if err != nil {
 		return "", "", err
@@ -31,12 +35,15 @@ func (h *Handler) link(ctx context.Context, configured connectors.Configured, id
 		user, err := h.Directory.Provision(ctx, linking(), newUser(configured, identity))
 		var invalid *tenancy.Invalid
 		if errors.As(err, &invalid) {
+			noteRefusal(r, configured.ID, "no account can be made: "+strings.Join(slices.Sorted(maps.Keys(invalid.Fields)), ", "))
 			return "", "An account cannot be made for you at the moment: the organization is disabled, or what " + configured.Name + " says about you cannot be used. Ask a manager.", nil
 		}
 		return user.ID, "", err
 	case connectors.AskProof:
+		noteRefusal(r, configured.ID, "an account with that address exists")
 		return "", "An account with your e-mail address exists already. Sign in to it the way you did before; for safety it is not linked to " + configured.Name + " by itself.", nil
 	default:
+		noteRefusal(r, configured.ID, string(decision.Refusal))
 		return "", refusalText(configured.Name, decision.Refusal), nil
 	}
 }
@@ -84,6 +91,11 @@ func refusalText(name string, why connectors.Refusal) string {
 	default:
 		return name + " knows you, but you have no account here yet. Ask a manager of your organization to invite you."
 	}
+}
+
+// noteRefusal puts into the request's log event why nobody was signed in although the upstream vouched for somebody.
+func noteRefusal(r *http.Request, connector id.Connector, why string) {
+	web.Note(r, slog.String("connector", string(connector)), slog.String("reason", "refused"), slog.String("error", why))
 }
 
 // note puts a connector's failure into the request's log event. Its texts hold no secrets (see connectors.Error).

@@ -69,7 +69,7 @@ func typedTwice(r *http.Request) map[string][]string {
 
 func (h *Handler) showNewPassword(w http.ResponseWriter, v *visit, status int, problems map[string][]string) error {
 	return h.Pages.Render(w, status, ui.NewPassword{
-		Action: SignInPath + "/new-password", Flow: v.open.id, Account: v.facts.standing.User.Username, ClientName: v.facts.clientName(),
-		FieldErrors: problems,
+		Action: action(newPasswordPath, v), SwitchAction: action(switchPath, v), Flow: v.open.id, Account: v.facts.standing.User.Username,
+		ClientName: v.facts.clientName(), FieldErrors: problems,
 	})
 }

@@ -106,6 +106,9 @@ func (f facts) sessionSuffices() bool {
 	if f.session == nil {
 		return false
 	}
+	if f.flow.Secure && f.now.Sub(f.session.AuthTime) > recent {
+		return false
+	}
 	if f.request == nil {
 		return true
 	}
@@ -133,9 +136,9 @@ func (f facts) factorDone() bool {
 	return f.flow.First == nil && f.session != nil && slices.Contains(f.session.AMR, amrMulti)
 }
 
-// factorRequired asks the organization's policy, or without one that of every organization the sign-in will be good for.
+// factorRequired asks the person, the organization's policy, or without one that of every organization the sign-in will be good for.
 func (f facts) factorRequired(organization *tenancy.Organization) bool {
-	if f.request != nil && slices.Contains(f.request.ACRValues, ACRMulti) {
+	if f.flow.Secure || (f.request != nil && slices.Contains(f.request.ACRValues, ACRMulti)) {
 		return true
 	}
 	if organization != nil {

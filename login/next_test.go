@@ -28,6 +28,16 @@ func standing(organizations ...tenancy.Organization) *tenancy.Standing {
 
 func signedIn() *Flow { return &Flow{First: &FirstFactor{User: "user", At: noon}} }
 
+func by(method string) *Flow {
+	return &Flow{First: &FirstFactor{User: "user", At: noon, Method: method}}
+}
+
+func since(updated time.Time) *tenancy.Standing {
+	s := standing(optional)
+	s.User.PasswordUpdated = updated
+	return s
+}
+
 func live(amr ...string) *session.Session {
 	return &session.Session{ID: "sid", User: "user", AuthTime: noon.Add(-time.Hour), AMR: amr}
 }
@@ -78,6 +88,16 @@ func TestNext(t *testing.T) {
 		"own connector, other client":  {facts{flow: &Flow{First: &FirstFactor{User: "user", At: noon, Limit: "org-a"}}, standing: standing(optional, required), request: with(func(r *provider.AuthorizeRequest) { r.Client.Organization = "org-b" })}, stepRefuse, "", refusedNotMember},
 		"another user's factor":        {facts{flow: &Flow{First: signedIn().First, FactorOf: "other"}, request: shared(), standing: standing(optional), factors: enrolled}, stepPrompt, "", ""},
 		"session became another's":     {facts{flow: &Flow{FactorOf: "other"}, session: live(), request: shared(), standing: standing(required), factors: enrolled}, stepPrompt, "", ""},
+		"password expired":             {facts{flow: by(amrPassword), request: shared(), standing: standing(optional), expired: true}, stepPassword, "", ""},
+		"expired, factor first":        {facts{flow: by(amrPassword), request: shared(), standing: standing(optional), expired: true, factors: enrolled}, stepPrompt, "", ""},
+		"expired, before the picker":   {facts{flow: by(amrPassword), request: shared(), standing: standing(optional, required), expired: true}, stepPassword, "", ""},
+		"expired, direct":              {facts{flow: by(amrPassword), standing: standing(), expired: true}, stepPassword, "", ""},
+		"expired, upstream vouched":    {facts{flow: by(amrFederated), request: shared(), standing: standing(optional), expired: true}, stepDone, "org-a", ""},
+		"expired, session by password": {facts{flow: &Flow{}, session: live(amrPassword), request: shared(), standing: standing(optional), expired: true}, stepPassword, "", ""},
+		"expired, session by upstream": {facts{flow: &Flow{}, session: live(amrFederated), request: shared(), standing: standing(optional), expired: true}, stepDone, "org-a", ""},
+		"password replaced since":      {facts{flow: by(amrPassword), request: shared(), standing: since(noon.Add(time.Second))}, stepSignIn, "", ""},
+		"replaced before":              {facts{flow: by(amrPassword), request: shared(), standing: since(noon)}, stepDone, "org-a", ""},
+		"replaced, upstream vouched":   {facts{flow: by(amrFederated), request: shared(), standing: since(noon.Add(time.Second))}, stepDone, "org-a", ""},
 		"direct":                       {facts{flow: signedIn(), standing: standing(optional)}, stepDone, "", ""},
 		"direct, any demands":          {facts{flow: signedIn(), standing: standing(optional, required)}, stepEnrol, "", ""},
 	}

@@ -27,7 +27,7 @@ func (h *Handler) organization(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (h *Handler) showOrganizations(w http.ResponseWriter, v *visit, d decision) error {
-	view := ui.Organizations{Action: SignInPath + "/organization", Flow: v.open.id, ClientName: v.facts.clientName()}
+	view := ui.Organizations{Action: action(organizationPath, v), Flow: v.open.id, ClientName: v.facts.clientName()}
 	for _, place := range d.choices {
 		view.Organizations = append(view.Organizations, ui.OrganizationChoice{
 			Value: string(place.Organization.ID), Name: place.Organization.Name, Slug: place.Organization.Slug, Role: string(place.Role),

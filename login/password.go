@@ -55,7 +55,7 @@ func errBusy(cause error) error {
 
 func (h *Handler) firstFactorDone(w http.ResponseWriter, r *http.Request, v *visit, first FirstFactor) error {
 	flow := v.open.flow()
-	flow.First, flow.FactorOf, flow.Alert, flow.Enrolment, flow.Organization = &first, "", "", nil, ""
+	flow.First, flow.FactorOf, flow.Alert, flow.Enrolment, flow.Organization = &first, "", nil, nil, ""
 	if err := h.save(r.Context(), v.browser, v.open); err != nil {
 		return err
 	}
@@ -110,6 +110,19 @@ func (h *Handler) count(ctx context.Context, name string, limit int, window time
 func tooManyAttempts(wait time.Duration, cause error) error {
 	return &web.Error{
 		Status: http.StatusTooManyRequests, Title: "Too many attempts", RetryAfter: max(wait, time.Second), Err: cause,
-		Text: "To keep the account safe, please wait a few minutes before you try again.",
+		Text: "To keep the account safe, no more attempts are looked at for now, right or wrong. Try again in " + about(wait) + ".",
+	}
+}
+
+// about says a wait in words, never less than it is.
+func about(wait time.Duration) string {
+	minutes := int((wait + time.Minute - 1) / time.Minute)
+	switch {
+	case minutes <= 1:
+		return "about a minute"
+	case minutes <= 90:
+		return fmt.Sprintf("about %d minutes", minutes)
+	default:
+		return fmt.Sprintf("about %d hours", (minutes+59)/60)
 	}
 }

@@ -3,6 +3,7 @@ package login
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"time"
 
 	"gatehouse/internal/password"
@@ -55,7 +56,7 @@ func (h *Handler) resetPost(w http.ResponseWriter, r *http.Request) error {
 func (h *Handler) resetSent(w http.ResponseWriter, _ *http.Request) error {
 	return h.Pages.Render(w, http.StatusOK, ui.Notice{
 		Title:   "Look into your mail",
-		Text:    "If there is an account of that name with a confirmed e-mail address, a link to choose a new password is on its way there. It works once, within the hour.",
+		Text:    "If there is an account of that name with a confirmed e-mail address, a link to choose a new password is on its way there. It works once, and not for long.",
 		LinkURL: SignInPath, LinkText: "Back to the sign-in",
 	})
 }
@@ -86,7 +87,7 @@ func (h *Handler) resetChoose(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (h *Handler) showReset(w http.ResponseWriter, status int, token string, user tenancy.User, problems map[string][]string) error {
-	return h.Pages.Render(w, status, ui.ResetPassword{Action: ResetPath + "/choose", Token: token, Account: user.Username, FieldErrors: problems})
+	return h.Pages.Render(w, status, ui.ResetPassword{Action: ResetPath + "/choose?token=" + url.QueryEscape(token), Token: token, Account: user.Username, FieldErrors: problems})
 }
 
 func (h *Handler) resetDone(w http.ResponseWriter, _ *http.Request) error {

@@ -36,7 +36,7 @@ func (h *Handler) setup(w http.ResponseWriter, r *http.Request) error {
 	if err := h.setupAllowed(r); err != nil {
 		return err
 	}
-	return h.Pages.Render(w, http.StatusOK, ui.Setup{Action: SetupPath, Token: r.FormValue("token")})
+	return h.Pages.Render(w, http.StatusOK, ui.Setup{Action: setupAction(r.FormValue("token")), Token: r.FormValue("token")})
 }
 
 // setupPost creates the first superuser; of many at once exactly one succeeds, and the link is spent.
@@ -52,7 +52,7 @@ func (h *Handler) setupPost(w http.ResponseWriter, r *http.Request) error {
 	switch {
 	case errors.As(err, &invalid):
 		return h.Pages.Render(w, http.StatusUnprocessableEntity, ui.Setup{
-			Action: SetupPath, Token: form.Get("token"), Username: form.Get("username"), Email: form.Get("email"), FieldErrors: invalid.Fields,
+			Action: setupAction(form.Get("token")), Token: form.Get("token"), Username: form.Get("username"), Email: form.Get("email"), FieldErrors: invalid.Fields,
 		})
 	case errors.Is(err, tenancy.ErrSetUpAlready):
 		return errSetupGone(err)
@@ -62,9 +62,13 @@ func (h *Handler) setupPost(w http.ResponseWriter, r *http.Request) error {
 	if err := h.SetupLinks.Delete(r.Context(), secret.New(form.Get("token"))); err != nil {
 		return err
 	}
-	http.Redirect(w, r, SignInPath, http.StatusSeeOther)
-	return nil
+	return h.start(w, r, Flow{Alert: &ui.Alert{
+		Kind: ui.AlertInfo, Title: "Administrator created", Text: "Sign in with the username and the password that you have just chosen.",
+	}})
 }
+
+// setupAction keeps the link in the address of a form that is shown again.
+func setupAction(token string) string { return SetupPath + "?token=" + url.QueryEscape(token) }
 
 func (h *Handler) setupAllowed(r *http.Request) error {
 	if _, err := h.SetupLinks.Find(r.Context(), secret.New(r.FormValue("token"))); err != nil {

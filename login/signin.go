@@ -1,6 +1,7 @@
 package login
 
 import (
+	"log/slog"
 	"net/http"
 
 	"gatehouse/connectors"
@@ -9,7 +10,8 @@ import (
 	"gatehouse/ui"
 )
 
-// signIn shows the page that the flow is at, or finishes it. Without a flow it begins one that no client asked for.
+// signIn shows the page that the flow is at, or finishes it. Without a flow it begins one that no client asked for, which may lead to an
+// invitation.
 func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) error {
 	if r.FormValue("flow") == "" {
 		return h.beginDirect(w, r)
@@ -31,27 +33,25 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) error {
 	case stepOrganization:
 		return h.showOrganizations(w, v, d)
 	case stepRefuse:
-		return h.showRefusal(r, v, d)
+		return h.showRefusal(w, r, v, d)
 	default:
-		return h.showSignIn(w, v, http.StatusOK, "", flowAlert(v))
+		return h.showSignIn(w, v, http.StatusOK, "", v.open.flow().Alert)
 	}
 }
 
 func (h *Handler) beginDirect(w http.ResponseWriter, r *http.Request) error {
+	return h.start(w, r, Flow{Invitation: r.FormValue("invitation")})
+}
+
+// start keeps a new flow and sends the browser to its page.
+func (h *Handler) start(w http.ResponseWriter, r *http.Request, flow Flow) error {
 	browser, flowID := h.Cookies.browserSecret(w, r), newFlowID()
-	if err := h.keep(r.Context(), browser, flowID, Flow{Started: h.Now()}); err != nil {
+	flow.Started = h.Now()
+	if err := h.keep(r.Context(), browser, flowID, flow); err != nil {
 		return err
 	}
 	toSignIn(w, r, flowID)
 	return nil
-}
-
-// flowAlert is what an earlier request left to be told.
-func flowAlert(v *visit) *ui.Alert {
-	if v.open.flow().Alert == "" {
-		return nil
-	}
-	return &ui.Alert{Kind: ui.AlertError, Title: "Sign-in did not work", Text: v.open.flow().Alert}
 }
 
 func (h *Handler) showSignIn(w http.ResponseWriter, v *visit, status int, identifier string, alert *ui.Alert) error {
@@ -59,7 +59,7 @@ func (h *Handler) showSignIn(w http.ResponseWriter, v *visit, status int, identi
 		identifier = v.facts.request.LoginHint
 	}
 	view := ui.SignIn{
-		Action: SignInPath + "/password", ConnectorAction: SignInPath + "/connector", Flow: v.open.id,
+		Action: action(passwordPath, v), ConnectorAction: action(connectorPath, v), Flow: v.open.id,
 		Identifier: identifier, PasswordEnabled: true, ResetURL: ResetPath, ClientName: v.facts.clientName(), Alert: alert,
 	}
 	for _, configured := range h.offered(v.facts) {
@@ -77,24 +77,28 @@ func (h *Handler) offered(f facts) []connectors.Configured {
 	return h.Connectors.For(organization)
 }
 
-// showRefusal tells a person who is signed in why it ends here, and offers the way back to the client.
-func (h *Handler) showRefusal(r *http.Request, v *visit, d decision) error {
-	why := &web.Error{Status: http.StatusForbidden}
+// showRefusal tells a person who is signed in why it ends here. The ways on: another account, or back to the client.
+func (h *Handler) showRefusal(w http.ResponseWriter, r *http.Request, v *visit, d decision) error {
 	name := v.facts.standing.User.Name()
+	view := ui.Error{
+		Status: http.StatusForbidden, Reference: web.RequestID(r),
+		SwitchAction: action(switchPath, v), Flow: v.open.id,
+	}
 	switch d.refusal {
 	case refusedOtherUser:
-		why.Title = "Somebody else was expected"
-		why.Text = "You are signed in as " + name + ", but the application asked for another account. Sign out and try again."
+		view.Title = "Somebody else was expected"
+		view.Text = "You are signed in as " + name + ", but the application asked for another account."
 	case refusedNotMember:
-		why.Title = "No access for this account"
-		why.Text = name + " is not a member of the organization that this application belongs to. Ask one of its managers to add you."
+		view.Title = "No access for this account"
+		view.Text = name + " is not a member of the organization that this application belongs to. Ask one of its managers to add you, or use another account."
 	default:
-		why.Title = "No organization yet"
-		why.Text = name + " does not belong to any active organization. Ask a manager of yours to add you."
+		view.Title = "No organization yet"
+		view.Text = name + " does not belong to any active organization. Ask a manager of yours to add you, or use another account."
 	}
+	web.Note(r, slog.String("failure", view.Title))
 	response, err := h.Provider.Refuse(r.Context(), v.open.flow().Params, "access_denied", string(d.refusal))
 	if err == nil {
-		why.LinkURL, why.LinkText = response.URL, "Back to "+v.facts.clientName()
+		view.LinkURL, view.LinkText = response.URL, "Back to "+v.facts.clientName()
 	}
-	return why
+	return h.Pages.Render(w, view.Status, view)
 }

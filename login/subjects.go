@@ -25,7 +25,9 @@ func (s Subjects) Subject(ctx context.Context, user id.User, organization id.Org
 	if !s.Directory.MaySignIn(standing.User) || !member {
 		return provider.Subject{}, store.ErrNotFound
 	}
-	return describe(standing, place), nil
+	subject := describe(standing, place)
+	subject.Extra = s.Directory.Settings.Fields.Claims(standing.User)
+	return subject, nil
 }
 
 func describe(standing tenancy.Standing, place tenancy.Place) provider.Subject {

@@ -1,7 +1,6 @@
 package login
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -11,6 +10,7 @@ import (
 
 	"gatehouse/connectors"
 	"gatehouse/internal/id"
+	"gatehouse/internal/web"
 	"gatehouse/provider"
 	"gatehouse/store"
 	"gatehouse/ui"
@@ -25,23 +25,23 @@ func (h *Handler) connector(w http.ResponseWriter, r *http.Request) error {
 	}
 	configured, known := h.Connectors.Enabled(id.Connector(r.PostFormValue("connector")))
 	if !known {
-		return h.showSignIn(w, v, http.StatusBadRequest, "", connectorAlert("", connectors.ReasonDenied))
+		return h.showSignIn(w, v, http.StatusBadRequest, "", connectorAlert(r, "", connectors.ReasonDenied))
 	}
 	state, flow := newFlowID(), *v.open.flow()
-	force := mustBeFresh(v.facts.request)
+	force := flow.Secure || mustBeFresh(v.facts.request)
 	redirect, err := configured.Connector.Begin(r.Context(), connectors.BeginRequest{
 		State: state, CallbackURL: h.callbackURL(configured.ID), LoginHint: loginHint(v.facts), ForceLogin: force,
 	})
 	var failed *connectors.Error
 	if errors.As(err, &failed) {
 		note(r, configured.ID, failed)
-		return h.showSignIn(w, v, http.StatusServiceUnavailable, "", connectorAlert(configured.Name, failed.Reason))
+		return h.showSignIn(w, v, http.StatusServiceUnavailable, "", connectorAlert(r, configured.Name, failed.Reason))
 	}
 	if err != nil {
 		return err
 	}
 	flow.Upstream = &Upstream{Connector: configured.ID, Private: redirect.Private, Force: force, Started: h.Now()}
-	flow.Alert = ""
+	flow.Alert = nil
 	if err := h.keep(r.Context(), v.browser, state, flow); err != nil {
 		return err
 	}
@@ -83,11 +83,14 @@ func (h *Handler) callback(w http.ResponseWriter, r *http.Request) error {
 		return errFlowGone(fmt.Errorf("callback of connector %q in a flow that is not there", configured.ID))
 	}
 	flow.Upstream = nil
-	first, why, err := h.identify(ctx, r, configured, *upstream)
+	first, why, err := h.identify(r, configured, *upstream)
 	if err != nil {
 		return err
 	}
-	flow.First, flow.Alert, flow.FactorOf, flow.Enrolment, flow.Organization = first, why, "", nil, ""
+	flow.First, flow.Alert, flow.FactorOf, flow.Enrolment, flow.Organization = first, nil, "", nil, ""
+	if first == nil {
+		flow.Alert = signInFailed(r, why)
+	}
 	flowID := newFlowID()
 	if err := h.keep(ctx, browser, flowID, flow); err != nil {
 		return err
@@ -97,8 +100,8 @@ func (h *Handler) callback(w http.ResponseWriter, r *http.Request) error {
 }
 
 // identify turns the upstream's answer into a first factor, or into what to tell the person.
-func (h *Handler) identify(ctx context.Context, r *http.Request, configured connectors.Configured, upstream Upstream) (*FirstFactor, string, error) {
-	identity, err := configured.Connector.Finish(ctx, connectors.Callback{
+func (h *Handler) identify(r *http.Request, configured connectors.Configured, upstream Upstream) (*FirstFactor, string, error) {
+	identity, err := configured.Connector.Finish(r.Context(), connectors.Callback{
 		Parameters: r.Form, CallbackURL: h.callbackURL(configured.ID), Private: upstream.Private,
 		ForceLogin: upstream.Force, Started: upstream.Started,
 	})
@@ -110,7 +113,7 @@ func (h *Handler) identify(ctx context.Context, r *http.Request, configured conn
 	if err != nil {
 		return nil, "", err
 	}
-	user, why, err := h.link(ctx, configured, identity)
+	user, why, err := h.link(r, configured, identity)
 	if err != nil || why != "" {
 		return nil, why, err
 	}
@@ -124,8 +127,13 @@ func (h *Handler) identify(ctx context.Context, r *http.Request, configured conn
 	}, "", nil
 }
 
-func connectorAlert(name string, reason connectors.Reason) *ui.Alert {
-	return &ui.Alert{Kind: ui.AlertError, Title: "Sign-in did not work", Text: connectorText(name, reason)}
+func connectorAlert(r *http.Request, name string, reason connectors.Reason) *ui.Alert {
+	return signInFailed(r, connectorText(name, reason))
+}
+
+// signInFailed carries the reference of the request whose log event has the cause; the page is shown by a later one.
+func signInFailed(r *http.Request, text string) *ui.Alert {
+	return &ui.Alert{Kind: ui.AlertError, Title: "Sign-in did not work", Text: text, Reference: web.RequestID(r)}
 }
 
 func connectorText(name string, reason connectors.Reason) string {
@@ -136,10 +144,10 @@ func connectorText(name string, reason connectors.Reason) string {
 	case connectors.ReasonUnavailable:
 		return name + " cannot be reached at the moment. Try again in a few minutes, or sign in another way."
 	case connectors.ReasonDenied:
-		return name + " did not confirm the sign-in. If you did not cancel it yourself, ask the administrator there."
+		return name + " did not confirm the sign-in. If you did not cancel it yourself, ask the administrator there, with the reference below."
 	case connectors.ReasonSetup:
 		return name + " is not set up correctly. Tell your administrator the reference below."
 	default:
-		return name + " sent an answer that could not be verified. Try again; if it goes on, tell your administrator."
+		return name + " sent an answer that could not be verified. Try again; if it goes on, tell your administrator the reference below."
 	}
 }

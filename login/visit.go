@@ -26,8 +26,8 @@ type visit struct {
 func errFlowGone(cause error) error {
 	return &web.Error{
 		Status: http.StatusBadRequest, Title: "This sign-in is no longer valid",
-		Text: "It was finished already, took longer than 30 minutes, or was started in another browser. Start again from the application you came from.",
-		Err:  cause,
+		Text:    "It was finished already, took longer than 30 minutes, or was started in another browser. Start again from the application you came from.",
+		LinkURL: "/", LinkText: "To the start page", Err: cause,
 	}
 }
 

@@ -14,7 +14,8 @@ import (
 // Kind says which text a letter has.
 type Kind string
 
-// The kinds of letter, and the keys of their Data beside "name" (of the reader).
+// The kinds of letter, and the keys of their Data beside "name" (of the reader). Dates are YYYY-MM-DD or RFC 3339; "expires" may
+// stand beside every link.
 const (
 	KindConfirmEmail     Kind = "confirm_email"     // link
 	KindPasswordReset    Kind = "password_reset"    // link
@@ -23,6 +24,7 @@ const (
 	KindAccountExpiring  Kind = "account_expiring"  // date
 	KindAccountExpired   Kind = "account_expired"   // date
 	KindPasswordExpiring Kind = "password_expiring" // date
+	KindTest             Kind = "test"              // of the operator, who wants to see that mail works
 )
 
 // Letter is what somebody is to be told. Data may hold links that are secrets: it is kept sealed.
@@ -49,10 +51,10 @@ type Message struct {
 	Kind        Kind
 	Recipient   string
 	Language    string
-	Content     []byte // the letter, sealed for ("outbox", "content", ID)
+	Content     []byte // the letter, sealed for ("outbox", "content", ID); empty once it is sent
 	State       State
 	Attempts    int
-	NextAttempt time.Time
+	NextAttempt time.Time // while somebody sends it: when others may
 	LastError   string
 	Created     time.Time
 	Sent        time.Time // zero: not yet

@@ -2,7 +2,10 @@ package provider
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -136,5 +139,29 @@ func (p *Provider) idToken(ctx context.Context, i issue, access string, now time
 	if slices.Contains(i.scopes, scopeGroups) {
 		claims.Groups = i.subject.Groups
 	}
-	return p.keys.set(ctx).signers[algorithm].sign(typeID, claims)
+	if len(i.subject.Extra) == 0 || !slices.Contains(i.scopes, scopeProfile) {
+		return p.keys.set(ctx).signers[algorithm].sign(typeID, claims)
+	}
+	more, err := withExtra(claims, i.subject.Extra)
+	if err != nil {
+		return "", err
+	}
+	return p.keys.set(ctx).signers[algorithm].sign(typeID, more)
+}
+
+// withExtra adds further claims, of which none replaces one of ours.
+func withExtra(claims idClaims, extra map[string]any) (map[string]any, error) {
+	raw, err := json.Marshal(claims)
+	if err != nil {
+		return nil, fmt.Errorf("encode claims: %w", err)
+	}
+	var ours map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &ours); err != nil {
+		return nil, fmt.Errorf("decode claims: %w", err)
+	}
+	all := maps.Clone(extra)
+	for name, value := range ours {
+		all[name] = value
+	}
+	return all, nil
 }

@@ -93,6 +93,7 @@ type Subject struct {
 	OrganizationSlug, OrganizationName    string
 	Role                                  string
 	Groups, Permissions                   []string
+	Extra                                 map[string]any // further claims for the scope "profile"; they replace none of the others
 	UpdatedAt                             time.Time
 }
 

@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"strings"
 
@@ -91,7 +92,11 @@ func challenge(w http.ResponseWriter, status int, code, description string) {
 
 // userClaims are what the granted scopes let the client see (OpenID Connect Core section 5.4).
 func userClaims(token AccessToken, s Subject) map[string]any {
-	claims := map[string]any{"sub": token.Subject, "org_id": token.Organization, "org_slug": s.OrganizationSlug, "org_name": s.OrganizationName, "org_role": s.Role}
+	claims := map[string]any{}
+	if token.has(scopeProfile) {
+		maps.Copy(claims, s.Extra) // first: what follows stands, whatever they are called
+	}
+	maps.Copy(claims, map[string]any{"sub": token.Subject, "org_id": token.Organization, "org_slug": s.OrganizationSlug, "org_name": s.OrganizationName, "org_role": s.Role})
 	set := func(name, value string) {
 		if value != "" {
 			claims[name] = value

@@ -3,6 +3,7 @@ package tenancy
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"gatehouse/internal/id"
@@ -47,26 +48,39 @@ func (d *Directory) shown(scope Scope, user User) User {
 // primary one at once; a change of one's own is pending until the link is used, and once more mails another link. An address that
 // the user has verified becomes the primary one without one. An empty Email leaves the addresses and makes none primary.
 //
-// store.ErrStale if the user is not of the version given. ErrLastSuperuser where none would be left. *Invalid names what is wrong
+// The sessions of who becomes inactive end afterwards. store.ErrStale if the user is not of the version given. ErrLastSuperuser where none would be left. *Invalid names what is wrong
 // by the names of the REST API: username, email, phone_number, birth_date, expiration_date, is_active, groups, custom.<name>, ….
 func (d *Directory) UpdateUser(ctx context.Context, scope Scope, user id.User, change UserChange) (User, error) {
-	updated, err := d.updateUser(ctx, scope, user, change)
+	before, after, err := d.updateUser(ctx, scope, user, change)
 	for try := 1; change.Version == 0 && errors.Is(err, store.ErrStale) && try < maxUpdateTries; try++ {
-		updated, err = d.updateUser(ctx, scope, user, change)
+		before, after, err = d.updateUser(ctx, scope, user, change)
 	}
 	if err != nil {
 		return User{}, d.takenBy(err)
 	}
-	return d.shown(scope, updated), nil
+	if before.Active && !after.Active {
+		err = d.endSessions(ctx, user)
+	}
+	return d.shown(scope, after), err
 }
 
 const maxUpdateTries = 5
 
-func (d *Directory) updateUser(ctx context.Context, scope Scope, user id.User, change UserChange) (User, error) {
-	var after User
-	err := d.Store.InTx(ctx, func(tx Store) error {
-		before, err := accountFor(ctx, tx, scope, user)
-		if err != nil {
+// endSessions ends what a user has begun who may not sign in any more. Nobody acts by it meanwhile: each request asks the account.
+func (d *Directory) endSessions(ctx context.Context, user id.User) error {
+	if d.Sessions == nil {
+		return nil
+	}
+	if err := d.Sessions.EndOfUser(ctx, user, ""); err != nil {
+		return fmt.Errorf("end sessions: %w", err)
+	}
+	return nil
+}
+
+func (d *Directory) updateUser(ctx context.Context, scope Scope, user id.User, change UserChange) (before, after User, err error) {
+	err = d.Store.InTx(ctx, func(tx Store) error {
+		var err error
+		if before, err = accountFor(ctx, tx, scope, user); err != nil {
 			return err
 		}
 		if change.Version != 0 && change.Version != before.Version {
@@ -95,7 +109,7 @@ func (d *Directory) updateUser(ctx context.Context, scope Scope, user id.User, c
 		}
 		return tx.Record(ctx, event)
 	})
-	return after, err
+	return before, after, err
 }
 
 // changed is the user after a change of all but his address, if the actor may make it and it is valid.
@@ -109,7 +123,7 @@ func (d *Directory) changed(ctx context.Context, tx Store, scope Scope, before U
 	}
 	found := problems{}
 	found.profile(before, &after)
-	found.account(before, after, DateOf(d.now()))
+	found.account(before, after, d.today())
 	after.Custom = d.Settings.Fields.merge(found, before, change.Custom, level)
 	if level == LevelUser && after.Username != before.Username {
 		if err := ownName(ctx, tx, found, after); err != nil {
@@ -151,7 +165,7 @@ func ownName(ctx context.Context, tx Store, found problems, user User) error {
 // superuser or as accountFor says: owners of organizations only superusers delete. Nobody deletes himself without that permission.
 // ErrLastSuperuser where none would be left.
 func (d *Directory) DeleteUser(ctx context.Context, scope Scope, user id.User) error {
-	return d.takenBy(d.Store.InTx(ctx, func(tx Store) error {
+	err := d.Store.InTx(ctx, func(tx Store) error {
 		target, err := anothersAccount(ctx, tx, scope, user, DeleteUser)
 		if err != nil {
 			return err
@@ -162,5 +176,9 @@ func (d *Directory) DeleteUser(ctx context.Context, scope Scope, user id.User) e
 			return err
 		}
 		return tx.Record(ctx, event)
-	}))
+	})
+	if err != nil {
+		return d.takenBy(err)
+	}
+	return d.endSessions(ctx, user)
 }

@@ -106,15 +106,18 @@ func (d *Directory) validToken(ctx context.Context, tx Store, owner Standing, n 
 	}
 	if n.Organization != "" {
 		_, member := owner.In(n.Organization)
-		_, err := tx.Organization(ctx, scope, n.Organization)
+		o, err := tx.Organization(ctx, scope, n.Organization)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
-		if !member && err != nil {
+		if !member && (err != nil || !o.Active) { // disabled ones are within the scope of their managers
 			found.add("organization", "Choose one of the owner's organizations.")
 		}
 	}
-	return found.err()
+	if err := found.err(); err != nil {
+		return err
+	}
+	return registered(ctx, tx, n.Permissions)
 }
 
 // holdsSomewhere reports whether the owner holds a permission where the token is good: in its organization, else in any of his.

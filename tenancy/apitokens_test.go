@@ -46,6 +46,9 @@ func TestCreateAPIToken(t *testing.T) {
 			}
 		})
 	}
+	if _, _, err := f.CreateAPIToken(t.Context(), system(), tenancy.NewAPIToken{Name: "x", User: f.user(t, tenancy.NewUser{Username: "off", Inactive: true})}); !errors.Is(err, tenancy.ErrDisabled) {
+		t.Errorf("for an inactive user: %v", err)
+	}
 	limited := f.scope(t, user).Narrow(tenancy.Limits{Permissions: []tenancy.Permission{tenancy.ChangeUser}})
 	limitedRoot := f.scope(t, root).Narrow(tenancy.Limits{Permissions: []tenancy.Permission{tenancy.AddAPIKey}})
 	for name, tt := range map[string]struct {
@@ -188,6 +191,11 @@ func TestIssueToken(t *testing.T) {
 			if err != nil || scope.MustChangePassword() != tt.change {
 				t.Fatalf("must change = %v, %v", scope.MustChangePassword(), err)
 			}
+			f.Settings.PasswordExpiryDays = 0
+			if again, _, err := f.AuthenticateToken(t.Context(), text.Reveal()); err != nil || again.MustChangePassword() != (token.Purpose == tenancy.PurposePasswordChange) {
+				t.Errorf("without such a rule any more: must change = %v, %v", again.MustChangePassword(), err)
+			}
+			f.Settings.PasswordExpiryDays = 10
 			if tt.change && (scope.Superuser() || scope.Everywhere() || scope.Has(tenancy.ViewUser)) {
 				t.Error("it is good for more than a new password")
 			}
@@ -250,6 +258,25 @@ func TestTokensOfOthers(t *testing.T) {
 	}
 	if _, err := w.db.APIToken(t.Context(), theirs.ID); err == nil {
 		t.Error("revoking all left one")
+	}
+}
+
+// TestTokensNeedTheirPermission: who may change an account does not see its tokens yet.
+func TestTokensNeedTheirPermission(t *testing.T) {
+	f := newFixture(t)
+	a := f.organization(t, "acme")
+	manager, member := f.user(t, tenancy.NewUser{Username: "manager"}), f.user(t, tenancy.NewUser{Username: "member", Organization: a})
+	f.member(t, a, manager, tenancy.Manager)
+	f.group(t, tenancy.Group{Name: "Changers", Permissions: []tenancy.Permission{tenancy.ChangeUser}}, manager)
+	token, _ := f.token(t, system(), tenancy.NewAPIToken{User: member})
+	scope := f.scope(t, manager)
+	if err := f.SetPassword(t.Context(), scope, f.user(t, tenancy.NewUser{Username: "other", Organization: a}), goodPassword); err != nil {
+		t.Fatalf("he may not change accounts: %v", err)
+	}
+	_, listing := f.APITokens(t.Context(), scope, member)
+	_, all := f.RevokeAllAPITokens(t.Context(), scope, member)
+	if got := outcome(listing) + outcome(all) + outcome(f.RevokeAPIToken(t.Context(), scope, token.ID)); got != "FFN" {
+		t.Errorf("list, revoke all, revoke: %s", got)
 	}
 }
 

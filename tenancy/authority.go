@@ -48,7 +48,7 @@ func accountWith(ctx context.Context, tx Store, scope Scope, user id.User, permi
 
 // anothersAccount loads a user whose account scope may act on by a permission, be it his own or not. Accounts are
 // installation-wide, so a manager may only if the account is nobody else's business: he has to hold the permission in every
-// organization that the user is in, disabled ones included. Never that of an owner, and never that of somebody who may do more than
+// organization that the user is in; in disabled ones nobody but superusers changes anything. Never that of an owner, and never that of somebody who may do more than
 // he does: whoever sets a password can be that user.
 func anothersAccount(ctx context.Context, tx Store, scope Scope, user id.User, permission Permission) (User, error) {
 	target, err := reachableBy(ctx, tx, scope, user, permission)
@@ -91,10 +91,33 @@ func (s Scope) includes(standing Standing) bool {
 	if standing.User.Staff && !s.must().staff && !s.Everywhere() {
 		return false
 	}
-	for _, group := range standing.Groups {
+	for _, group := range slices.Concat(standing.Groups, standing.DisabledGroups) {
 		if !s.holds(group.Organization, group.Permissions...) {
 			return false
 		}
 	}
 	return s.holds("", standing.Permissions...)
+}
+
+// authorized finds an organization within scope in which the actor holds a permission. Who holds it nowhere gets ErrForbidden,
+// whatever is there. In a disabled organization only what views or deletes is authorized; the rest is *Invalid.
+func authorized(ctx context.Context, tx Store, scope Scope, organization id.Organization, permission Permission) (Organization, error) {
+	if !scope.somewhere(permission) {
+		return Organization{}, ErrForbidden
+	}
+	found, err := tx.Organization(ctx, scope, organization)
+	switch {
+	case err != nil:
+		return Organization{}, err
+	case !scope.holdsIn(organization, permission):
+		return Organization{}, ErrForbidden
+	case !found.Active && !permission.keeps():
+		return Organization{}, errDisabledOrganization()
+	default:
+		return found, nil
+	}
+}
+
+func errDisabledOrganization() error {
+	return &Invalid{Fields: map[string][]string{"organization": {"This organization is disabled."}}}
 }

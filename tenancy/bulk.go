@@ -24,7 +24,7 @@ func (d *Directory) SetUsersActive(ctx context.Context, scope Scope, users []id.
 			return err
 		}
 		change := UserChange{Version: before.Version, Active: &active}
-		over := active && before.Expires != "" && before.Expires < DateOf(d.now())
+		over := active && before.Expires != "" && before.Expires < d.today()
 		if over {
 			never := Date("")
 			change.Expires = &never

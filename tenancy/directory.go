@@ -127,22 +127,26 @@ func (d *Directory) Scope(ctx context.Context, user id.User) (Scope, error) {
 	return newScope(standing), nil
 }
 
-// Standing loads a user with everything that decides what he may do. The user himself may, superusers and the program; to others
-// every user is ErrForbidden, there or not.
+// Standing loads a user with everything that decides what he may do. The user himself may, the program, and whoever sees every
+// organization and has users.view_user; to others every user is ErrForbidden, there or not.
 func (d *Directory) Standing(ctx context.Context, scope Scope, user id.User) (Standing, error) {
-	if !scope.Everywhere() && scope.Actor() != user {
+	if !scope.is(user) && (!scope.Everywhere() || !scope.Has(ViewUser)) {
 		return Standing{}, ErrForbidden
 	}
 	return d.Store.Standing(ctx, user)
 }
 
 // Bootstrap makes what every installation starts with: the organization "default" and the groups Administrator and Operator. It
-// happens once in the life of an installation: what is changed, renamed or deleted afterwards stays so. Safe on many nodes at once.
+// happens once in the life of an installation: what is changed, renamed or deleted afterwards stays so. The directory's own
+// permissions are registered each time. Safe on many nodes at once.
 func (d *Directory) Bootstrap(ctx context.Context, scope Scope) error {
-	if !scope.Everywhere() {
+	if !scope.Superuser() {
 		return ErrForbidden
 	}
 	return d.Store.InTx(ctx, func(tx Store) error {
+		if _, err := register(ctx, tx, ownApp, definitions(ownApp, ownModels())); err != nil {
+			return err
+		}
 		first, err := tx.Once(ctx, "bootstrap")
 		if err != nil || !first {
 			return err

@@ -113,13 +113,14 @@ func TestScope(t *testing.T) {
 	f.member(t, b, user, tenancy.Member)
 	f.member(t, disabled, user, tenancy.Manager)
 	f.disable(t, disabled)
+	f.register(t, "a", "b")
 	f.group(t, tenancy.Group{Name: "Shared", Permissions: []tenancy.Permission{tenancy.ChangeUser, "a.view_b"}}, user)
 	f.group(t, tenancy.Group{Name: "Of a", Organization: a, Permissions: []tenancy.Permission{tenancy.DeleteUser}}, user)
 	scope := f.scope(t, user)
-	if scope.Everywhere() || scope.Actor() != user || scope.Reason() != "" || !slices.Equal(scope.Organizations(), []id.Organization{a}) {
+	if scope.Everywhere() || scope.Actor() != user || scope.Reason() != "" || !slices.Equal(scope.Organizations(), []id.Organization{a, disabled}) {
 		t.Errorf("scope of %s in %v", scope.Actor(), scope.Organizations())
 	}
-	for organization, want := range map[id.Organization]bool{a: true, b: false, disabled: false, "": false} {
+	for organization, want := range map[id.Organization]bool{a: true, b: false, disabled: true, "": false} {
 		if scope.Covers(organization) != want {
 			t.Errorf("covers %q: %v", organization, !want)
 		}
@@ -130,6 +131,14 @@ func TestScope(t *testing.T) {
 	} {
 		if scope.Has(permission) != want {
 			t.Errorf("has %q: %v", permission, !want)
+		}
+	}
+	if !scope.Disabled(disabled) || scope.Disabled(a) {
+		t.Error("a disabled organization is taken for an active one, or the other way round")
+	}
+	for permission, want := range map[tenancy.Permission]bool{tenancy.ViewUser: true, tenancy.ChangeUser: false, tenancy.DeleteUser: false} {
+		if scope.HasIn(disabled, permission) != want {
+			t.Errorf("has %s in a disabled organization: %v", permission, !want)
 		}
 	}
 	scope.Organizations()[0] = b
@@ -203,6 +212,7 @@ func TestEnsureOrganization(t *testing.T) {
 
 func TestCreateGroupValidates(t *testing.T) {
 	f := newFixture(t)
+	f.register(t, "a", "b")
 	a, b := f.organization(t, "acme"), f.organization(t, "bolt")
 	for field, g := range map[string]tenancy.Group{
 		"name":        {},

@@ -132,7 +132,7 @@ var errNoAddress = errors.New("no verified address")
 
 // tellOf sends a letter about a date to the primary address of a user if it is verified, else to his oldest verified one.
 func (d *Directory) tellOf(ctx context.Context, tx Store, user User, kind notify.Kind, date Date) (bool, error) {
-	addresses, err := tx.VerifiedAddresses(ctx, user.ID)
+	addresses, err := verifiedAddresses(ctx, tx, user.ID)
 	if err != nil || len(addresses) == 0 {
 		return false, err
 	}

@@ -164,17 +164,23 @@ func compileField(field Field) (compiled *compiledField, problem string) {
 	compiler.AssertFormat()
 	const place = "gatehouse:field"
 	if err := compiler.AddResource(place, field.Schema); err != nil {
-		return compiled, "This is no JSON Schema: " + err.Error()
+		return compiled, noSchema(err)
 	}
 	schema, err := compiler.Compile(place)
 	if err != nil {
-		return compiled, "This is no JSON Schema: " + err.Error()
+		return compiled, noSchema(err)
 	}
 	compiled.schema, compiled.kind, compiled.expects = schema, kind, expects(kind, field.Schema)
 	if schema.MaxLength != nil {
 		compiled.longest = *schema.MaxLength
 	}
 	return compiled, ""
+}
+
+// noSchema is the last line of the library's explanation, which is the most exact.
+func noSchema(err error) string {
+	lines := strings.Split(strings.TrimSpace(err.Error()), "\n")
+	return "This is no JSON Schema: " + strings.TrimLeft(lines[len(lines)-1], "- ")
 }
 
 // expects says in words what a schema wants.

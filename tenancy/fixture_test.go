@@ -130,14 +130,9 @@ func (f *fixture) organization(t *testing.T, slug string) id.Organization {
 	return must(f.CreateOrganization(t.Context(), system(), tenancy.Organization{Name: slug, Slug: slug}))(t).ID
 }
 
-// disable switches an organization off, which the Directory cannot yet.
 func (f *fixture) disable(t *testing.T, organization id.Organization) {
 	t.Helper()
-	o := must(f.db.Organization(t.Context(), system(), organization))(t)
-	o.Active = false
-	if err := f.db.UpdateOrganization(t.Context(), system(), o); err != nil {
-		t.Fatal(err)
-	}
+	must(f.SetOrganizationActive(t.Context(), system(), organization, false, 0))(t)
 }
 
 func (f *fixture) member(t *testing.T, organization id.Organization, user id.User, role tenancy.Role) {
@@ -157,6 +152,12 @@ func (f *fixture) group(t *testing.T, g tenancy.Group, users ...id.User) id.Grou
 		}
 	}
 	return group.ID
+}
+
+// register makes the permissions of a sibling's model known.
+func (f *fixture) register(t *testing.T, app, model string) {
+	t.Helper()
+	must(f.RegisterPermissions(t.Context(), system(), app, []tenancy.ModelDefinition{{Name: model}}, nil))(t)
 }
 
 func (f *fixture) role(t *testing.T, organization id.Organization, user id.User) tenancy.Role {

@@ -220,21 +220,23 @@ type Identity struct {
 }
 
 // Standing is a user with everything that decides what he may do now: the form in which entry points load an actor and tokens are
-// filled. Only active organizations are in it.
+// filled. Tokens and sign-in look at Places alone: nobody gets one for a disabled organization, whose managers only read it.
 type Standing struct {
-	User        User
-	Places      []Place      // ordered by organization name
-	Groups      []Group      // shared groups and those of the organizations in Places
-	Permissions []Permission // given to the user directly; those of Groups are not repeated
+	User           User
+	Places         []Place      // in active organizations, ordered by their names
+	Groups         []Group      // shared groups and those of the organizations in Places
+	Permissions    []Permission // given to the user directly; those of Groups are not repeated
+	Disabled       []Place      // in disabled organizations, ordered by their names
+	DisabledGroups []Group      // those of the organizations in Disabled
 }
 
-// Place is one membership together with its active organization.
+// Place is one membership together with its organization.
 type Place struct {
 	Organization Organization
 	Role         Role
 }
 
-// In finds the user's place in an organization.
+// In finds the user's place in an active organization.
 func (s Standing) In(organization id.Organization) (Place, bool) {
 	for _, place := range s.Places {
 		if place.Organization.ID == organization {

@@ -106,6 +106,8 @@ func mayCreate(scope Scope, n NewUser) error {
 			return ErrForbidden
 		}
 		return store.ErrNotFound
+	case scope.Disabled(n.Organization) && scope.holdsIn(n.Organization, AddUser):
+		return errDisabledOrganization()
 	case n.Organization != "" && (!anywhere.Covers(n.Organization) || !scope.HasIn(n.Organization, AddMembership)):
 		return ErrForbidden
 	}
@@ -132,7 +134,7 @@ func (d *Directory) createMember(ctx context.Context, tx Store, scope Scope, use
 	if role == "" {
 		role = Member
 	}
-	return tx.AddMembership(ctx, scope, d.newMembership(organization, user.ID, role))
+	return roomless(tx.AddMembership(ctx, scope, d.newMembership(organization, user.ID, role)))
 }
 
 // joinGroups puts a new user into groups, of which the maker has to hold everything that they give.
@@ -210,7 +212,7 @@ func (d *Directory) newUser(ctx context.Context, n NewUser, writer Level) (User,
 	}
 	found := problems{}
 	found.profile(User{}, &user)
-	found.account(User{}, user, DateOf(d.now()))
+	found.account(User{}, user, d.today())
 	user.Custom = d.Settings.Fields.merge(found, User{}, n.Custom, writer)
 	if n.Password != "" {
 		found.password(n.Password, n.Username, n.Email, n.FirstName, n.LastName)

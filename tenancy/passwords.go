@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"gatehouse/audit"
 	"gatehouse/internal/id"
@@ -184,8 +185,8 @@ func (d *Directory) endingSessions(ctx context.Context, user id.User, keep id.Se
 	return nil
 }
 
-// RemovePassword takes the actor's own local password away, if an upstream identity is linked to him: some way in has to stay. That
-// its connector is still configured is not checked. *Invalid names "password".
+// RemovePassword takes the actor's own local password away, if an upstream identity is linked to him: ErrLastSignIn otherwise. That
+// its connector is still configured is not checked.
 func (d *Directory) RemovePassword(ctx context.Context, scope Scope) error {
 	actor := scope.Actor()
 	if !scope.is(actor) {
@@ -193,28 +194,32 @@ func (d *Directory) RemovePassword(ctx context.Context, scope Scope) error {
 	}
 	event := d.event(scope, "user.password_removed", string(actor), "")
 	event.Changes = []audit.Change{{Field: "password", Before: audit.Masked}}
-	return d.write(ctx, event, func(tx Store) error {
+	return d.Store.InTx(ctx, func(tx Store) error {
 		user, err := tx.User(ctx, actor)
-		if err != nil {
+		if err != nil || user.PasswordHash == "" {
 			return err
 		}
-		linked, err := tx.HasIdentity(ctx, actor)
-		if err != nil {
-			return err
-		}
-		if !linked || user.PasswordHash == "" {
-			return &Invalid{Fields: map[string][]string{"password": {"It is the only way into this account, or there is none."}}}
-		}
+		// The write comes first: it locks the user's row, and a link that goes at the same time waits.
 		if err := tx.SetPasswordHash(ctx, actor, user.PasswordHash, "", d.now()); err != nil {
 			return err
 		}
-		return d.tellAll(ctx, tx, user, notify.KindPasswordChanged)
+		linked, err := tx.IdentitiesOf(ctx, actor)
+		if err != nil {
+			return err
+		}
+		if len(linked) == 0 {
+			return ErrLastSignIn
+		}
+		if err := d.tellAll(ctx, tx, user, notify.KindPasswordChanged); err != nil {
+			return err
+		}
+		return tx.Record(ctx, event)
 	})
 }
 
 // tellAll sends a letter about an account to every verified address of its user.
 func (d *Directory) tellAll(ctx context.Context, tx Store, user User, kind notify.Kind) error {
-	addresses, err := tx.VerifiedAddresses(ctx, user.ID)
+	addresses, err := verifiedAddresses(ctx, tx, user.ID)
 	if err != nil {
 		return err
 	}
@@ -225,6 +230,25 @@ func (d *Directory) tellAll(ctx context.Context, tx Store, user User, kind notif
 		}
 	}
 	return nil
+}
+
+// verifiedAddresses are those of a user, the primary one first, then the oldest first.
+func verifiedAddresses(ctx context.Context, tx Store, user id.User) ([]string, error) {
+	emails, err := tx.Emails(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	var addresses []string
+	for _, email := range emails {
+		switch {
+		case !email.Verified:
+		case email.Primary:
+			addresses = slices.Insert(addresses, 0, email.Email)
+		default:
+			addresses = append(addresses, email.Email)
+		}
+	}
+	return addresses, nil
 }
 
 func masked(hash string) string {

@@ -36,7 +36,7 @@ func (d *Directory) RequestPasswordReset(ctx context.Context, identifier string)
 	// The event is written for nobody, too: a transaction that writes nothing would be faster.
 	event := d.event(System(resetPurpose), "user.password_reset_requested", string(user.ID), "")
 	return d.write(ctx, event, func(tx Store) error {
-		addresses, err := tx.VerifiedAddresses(ctx, user.ID)
+		addresses, err := verifiedAddresses(ctx, tx, user.ID)
 		if err != nil {
 			return err
 		}

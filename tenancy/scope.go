@@ -24,6 +24,7 @@ type scopeState struct {
 	everywhere    bool
 	staff         bool
 	organizations []id.Organization                 // where the actor is a manager
+	disabled      map[id.Organization]bool          // those of them that are disabled
 	permissions   permissionSet                     // that count everywhere
 	within        map[id.Organization]permissionSet // that groups of an organization give there
 	narrowed      bool
@@ -42,17 +43,18 @@ func newScope(standing Standing) Scope {
 	superuser := standing.User.Superuser
 	state := &scopeState{
 		actor: standing.User.ID, superuser: superuser, everywhere: superuser, staff: standing.User.Staff,
-		permissions: permissionSet{}, within: map[id.Organization]permissionSet{},
+		permissions: permissionSet{}, within: map[id.Organization]permissionSet{}, disabled: map[id.Organization]bool{},
 	}
-	for _, place := range standing.Places {
+	for _, place := range slices.Concat(standing.Places, standing.Disabled) {
 		if place.Role.AtLeast(Manager) {
 			state.organizations = append(state.organizations, place.Organization.ID)
+			state.disabled[place.Organization.ID] = !place.Organization.Active
 		}
 	}
 	for _, permission := range standing.Permissions {
 		state.permissions[permission] = true
 	}
-	for _, group := range standing.Groups {
+	for _, group := range slices.Concat(standing.Groups, standing.DisabledGroups) {
 		set := state.permissions
 		if group.Organization != "" {
 			if state.within[group.Organization] == nil {
@@ -146,7 +148,7 @@ func (s Scope) mayChangePassword(user id.User) bool {
 	return s.is(user) || (state.actor == user && user != "" && state.mustChange)
 }
 
-// Organizations are those in which the actor manages. Meaningless if Everywhere.
+// Organizations are those in which the actor manages, disabled ones included. Meaningless if Everywhere.
 func (s Scope) Organizations() []id.Organization { return slices.Clone(s.must().organizations) }
 
 // Covers reports whether the organization is within the scope.
@@ -170,8 +172,24 @@ func (s Scope) Has(permission Permission) bool {
 	return state.lets(permission) && (state.superuser || state.permissions.has(permission))
 }
 
-// HasIn reports whether the actor holds a permission in one organization within scope. What is shared ("") asks for Has.
+// Disabled reports whether the organization is one that the actor manages and that is disabled: he may read and delete there, and
+// nothing else. An Everywhere scope does not know which are.
+func (s Scope) Disabled(organization id.Organization) bool { return s.must().disabled[organization] }
+
+// HasIn reports whether the actor holds a permission in one organization within scope. What is shared ("") asks for Has. In a
+// disabled organization that he manages he holds those to view and to delete alone.
 func (s Scope) HasIn(organization id.Organization, permission Permission) bool {
+	return s.holdsIn(organization, permission) && (!s.Disabled(organization) || permission.keeps())
+}
+
+// keeps reports whether a permission lets nobody create or change anything.
+func (permission Permission) keeps() bool {
+	_, action, _ := strings.Cut(string(permission), ".")
+	return strings.HasPrefix(action, "view_") || strings.HasPrefix(action, "delete_")
+}
+
+// holdsIn is HasIn whether or not the organization is disabled: what the actor could give.
+func (s Scope) holdsIn(organization id.Organization, permission Permission) bool {
 	state := s.must()
 	switch {
 	case organization == "":
@@ -181,6 +199,12 @@ func (s Scope) HasIn(organization id.Organization, permission Permission) bool {
 	default:
 		return s.Has(permission) || (state.lets(permission) && state.within[organization].has(permission))
 	}
+}
+
+// somewhere reports whether the actor holds a permission anywhere at all, in disabled organizations too. Who holds it nowhere is
+// refused before anything is looked up.
+func (s Scope) somewhere(permission Permission) bool {
+	return s.Has(permission) || slices.ContainsFunc(s.must().organizations, func(o id.Organization) bool { return s.holdsIn(o, permission) })
 }
 
 func (state *scopeState) lets(permission Permission) bool {
@@ -205,5 +229,5 @@ func (s Scope) where(permission Permission) (Scope, error) {
 // holds reports whether the actor holds every one of the permissions in an organization ("": everywhere): what he may grant, and whose
 // holder's account he may take over.
 func (s Scope) holds(organization id.Organization, permissions ...Permission) bool {
-	return !slices.ContainsFunc(permissions, func(permission Permission) bool { return !s.HasIn(organization, permission) })
+	return !slices.ContainsFunc(permissions, func(permission Permission) bool { return !s.holdsIn(organization, permission) })
 }

@@ -16,10 +16,14 @@ type Store interface {
 	Superusers
 	Emails
 	Organizations
+	Members
+	Invitations
 	Groups
+	Permissions
 	Identities
 	Listings
 	Outbox
+	Transfers
 	Passwords
 	Expiries
 	APITokens
@@ -84,41 +88,6 @@ type Emails interface {
 	DeleteEmail(ctx context.Context, user id.User, email id.Email, now time.Time) error
 }
 
-// Organizations are the tenants and their members.
-type Organizations interface {
-	// CreateOrganization writes an organization; *store.Conflict names "slug".
-	CreateOrganization(ctx context.Context, scope Scope, organization Organization) error
-	// UpdateOrganization writes every field but Created and counts Version up, if the stored one is still organization.Version; else,
-	// and where the scope has no such organization, store.ErrStale.
-	UpdateOrganization(ctx context.Context, scope Scope, organization Organization) error
-	// Organization finds by id within scope.
-	Organization(ctx context.Context, scope Scope, organization id.Organization) (Organization, error)
-	// OrganizationBySlug finds by slug within scope.
-	OrganizationBySlug(ctx context.Context, scope Scope, slug string) (Organization, error)
-	// AddMembership writes a membership; *store.Conflict names "membership" if the user is in the organization, "owner" if it
-	// would be a second owner.
-	AddMembership(ctx context.Context, scope Scope, membership Membership) error
-	// Memberships lists those of a user within scope, disabled organizations included.
-	Memberships(ctx context.Context, scope Scope, user id.User) ([]Membership, error)
-	// SetRole changes a membership of role from to role to and counts Version up, if it still has role from and is within scope; else store.ErrStale.
-	// *store.Conflict names "owner" if it would be a second owner.
-	SetRole(ctx context.Context, scope Scope, membership id.Membership, from, to Role, now time.Time) error
-	// Standing loads a user with active organizations, groups and permissions in a fixed number of statements.
-	Standing(ctx context.Context, user id.User) (Standing, error)
-}
-
-// Groups are sets of permissions.
-type Groups interface {
-	// CreateGroup writes a group with its permissions; *store.Conflict names "name" (unique per organization, and among shared).
-	CreateGroup(ctx context.Context, scope Scope, group Group) error
-	// Group finds within scope; shared groups are within every scope but that of somebody who manages nothing.
-	Group(ctx context.Context, scope Scope, group id.Group) (Group, error)
-	// SharedGroupByName finds a shared group.
-	SharedGroupByName(ctx context.Context, name string) (Group, error)
-	// AddToGroup puts a user into a group that scope sees; once more is no error.
-	AddToGroup(ctx context.Context, scope Scope, group id.Group, user id.User) error
-}
-
 // Identities link upstream subjects to users.
 type Identities interface {
 	// CreateIdentity writes a link; *store.Conflict names "identity" if (connector, subject) is linked already.
@@ -140,15 +109,19 @@ type Outbox interface {
 	Enqueue(ctx context.Context, message notify.Message) error
 }
 
-// Passwords are what else a change of one has to look at.
+// Transfers read many users at once.
+type Transfers interface {
+	// ExportUsers lists the members of an organization, or everybody where that is "", with their memberships in it, or all of theirs:
+	// those after the cursor in the order of (Created, ID), at most limit, in two statements. To a scope that does not see everything
+	// there is nobody.
+	ExportUsers(ctx context.Context, scope Scope, organization id.Organization, after ExportCursor, limit int) ([]ExportedUser, error)
+}
+
+// Passwords are more about them than Users has.
 type Passwords interface {
 	// Rehash replaces the hash by another of the same password, if the stored one is still old; else store.ErrStale. PasswordUpdated
 	// stays.
 	Rehash(ctx context.Context, user id.User, old, hash string) error
-	// VerifiedAddresses lists a user's verified addresses, the primary one first, then the oldest first.
-	VerifiedAddresses(ctx context.Context, user id.User) ([]string, error)
-	// HasIdentity reports whether any upstream identity is linked to a user.
-	HasIdentity(ctx context.Context, user id.User) (bool, error)
 }
 
 // Expiries find accounts and passwords whose time is over, in batches.

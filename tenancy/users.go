@@ -10,7 +10,7 @@ import (
 // AccountName is what attempts at signing in are counted under: the account's id, whichever of its names was given, or the
 // normalised name of no account.
 func (d *Directory) AccountName(ctx context.Context, scope Scope, identifier string) (string, error) {
-	if !scope.Everywhere() {
+	if !scope.Superuser() {
 		return "", ErrForbidden
 	}
 	user, err := d.byIdentifier(ctx, identifier)

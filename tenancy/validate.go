@@ -157,12 +157,12 @@ func (p problems) slug(text string) {
 	}
 }
 
-// permissions are those that scope gives: nobody gives what he does not hold.
-func (p problems) permissions(scope Scope, permissions []Permission) {
+// permissions are those that scope gives in an organization ("": everywhere): nobody gives what he does not hold.
+func (p problems) permissions(scope Scope, organization id.Organization, permissions []Permission) {
 	for _, permission := range permissions {
 		if !permissionForm.MatchString(string(permission)) {
 			p.add("permissions", strconv.Quote(string(permission))+" is not a permission such as users.change_user.")
-		} else if !scope.Has(permission) {
+		} else if !scope.holdsIn(organization, permission) && !scope.Has(permission) {
 			p.add("permissions", "You do not hold "+string(permission)+" yourself.")
 		}
 	}

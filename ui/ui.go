@@ -30,6 +30,9 @@ type View interface {
 
 // Renderer writes pages. It is safe for concurrent use.
 type Renderer struct {
+	// Installation is the name above every page and in its title. New sets Gatehouse; set another before the first page.
+	Installation string
+
 	pages  map[string]*template.Template
 	assets map[string]asset // by hashed name
 	names  map[string]string
@@ -42,7 +45,7 @@ type asset struct {
 
 // New reads the embedded templates and static files.
 func New() (*Renderer, error) {
-	r := &Renderer{pages: map[string]*template.Template{}, assets: map[string]asset{}, names: map[string]string{}}
+	r := &Renderer{Installation: "Gatehouse", pages: map[string]*template.Template{}, assets: map[string]asset{}, names: map[string]string{}}
 	if err := r.readAssets(); err != nil {
 		return nil, err
 	}
@@ -114,9 +117,9 @@ func (r *Renderer) Static() http.Handler {
 
 // layout is what every page's template gets.
 type layout struct {
-	Title string
-	Wide  bool // for pages that are read, not filled in
-	View  View
+	Title, Installation string
+	Wide                bool // for pages that are read, not filled in
+	View                View
 }
 
 // Render writes a page: whole or not at all.
@@ -124,7 +127,7 @@ func (r *Renderer) Render(w http.ResponseWriter, status int, view View) error {
 	name, title := view.page()
 	broad, isBroad := view.(interface{ wide() bool })
 	var body bytes.Buffer
-	if err := r.pages[name].ExecuteTemplate(&body, "layout.html", layout{Title: title, Wide: isBroad && broad.wide(), View: view}); err != nil {
+	if err := r.pages[name].ExecuteTemplate(&body, "layout.html", layout{Title: title, Installation: r.Installation, Wide: isBroad && broad.wide(), View: view}); err != nil {
 		w.WriteHeader(http.StatusInternalServerError)
 		return fmt.Errorf("render %s: %w", name, err)
 	}

@@ -37,30 +37,40 @@ func render(t *testing.T, view ui.View) *httptest.ResponseRecorder {
 
 // views are every page in its states; text stands wherever people or upstreams can put it.
 func views(text string) map[string]ui.View {
-	alert := &ui.Alert{Kind: ui.AlertError, Title: text, Text: text}
+	alert := &ui.Alert{Kind: ui.AlertError, Title: text, Text: text, Reference: text}
 	return map[string]ui.View{
 		"signin":           ui.SignIn{Action: "/a", ConnectorAction: "/c", Flow: text, PasswordEnabled: true},
 		"signin-full":      ui.SignIn{Action: "/a", ConnectorAction: "/c", Flow: text, Identifier: text, PasswordEnabled: true, ResetURL: "/reset-password", ClientName: text, Alert: alert, Connectors: []ui.ConnectorChoice{{Name: text, Value: text}, {Name: "Other", Value: "other"}}},
 		"signin-upstreams": ui.SignIn{ConnectorAction: "/c", Flow: text, Connectors: []ui.ConnectorChoice{{Name: text, Value: text}}},
-		"factor-prompt":    ui.FactorPrompt{Action: "/a", Flow: text, Account: text, ClientName: text, Alert: alert},
-		"factor-enrol":     ui.FactorEnrol{Action: "/a", Flow: text, QR: ui.QRCode{{true, false}, {false, true}}, Secret: "ABCDEFGHIJ", URI: "otpauth://totp/x?secret=ABC&issuer=" + text, Account: text, OrganizationName: text, ClientName: text, Alert: alert},
+		"factor-prompt":    ui.FactorPrompt{Action: "/a", SwitchAction: "/o", Flow: text, Issuer: text, Account: text, ClientName: text, Alert: alert},
+		"factor-enrol":     ui.FactorEnrol{Action: "/a", SwitchAction: "/o", Flow: text, QR: ui.QRCode{{true, false}, {false, true}}, Secret: "ABCDEFGHIJ", URI: "otpauth://totp/x?secret=ABC&issuer=" + text, Account: text, OrganizationName: text, CancelURL: "/", ClientName: text, Alert: alert},
 		"organizations":    ui.Organizations{Action: "/a", Flow: text, ClientName: text, Organizations: []ui.OrganizationChoice{{Value: text, Name: text, Slug: text, Role: "member"}}},
 		"home":             ui.Home{Name: text, Username: text, Email: text, SignOutAction: "/s", FactorCount: 1, Organizations: []ui.OrganizationChoice{{Name: text, Role: "owner"}}},
-		"home-empty":       ui.Home{Name: text, Username: text, SignOutAction: "/s"},
-		"new-password":     ui.NewPassword{Action: "/a", Flow: text, Account: text, ClientName: text, FieldErrors: map[string][]string{"old_password": {text}, "new_password": {text, text}, "again": {text}}},
+		"home-empty":       ui.Home{Name: text, Username: text, SignOutAction: "/s", SecureAction: "/f"},
+		"home-superuser":   ui.Home{Name: text, Username: text, Superuser: true, SignOutAction: "/s", SecureAction: "/f"},
+		"new-password":     ui.NewPassword{Action: "/a", SwitchAction: "/o", Flow: text, Account: text, ClientName: text, FieldErrors: map[string][]string{"old_password": {text}, "new_password": {text, text}, "again": {text}}},
 		"reset-request":    ui.ResetRequest{Action: "/a"},
 		"reset-password":   ui.ResetPassword{Action: "/a", Token: text, Account: text, FieldErrors: map[string][]string{"new_password": {text}}},
+		"confirm-email":    ui.ConfirmEmail{Action: "/a", Token: text},
 		"notice":           ui.Notice{Title: text, Text: text, LinkURL: "/signin", LinkText: text},
 		"signed-out":       ui.SignedOut{SignInURL: "/signin"},
 		"setup":            ui.Setup{Action: "/a", Token: text, Username: text, Email: text, FieldErrors: map[string][]string{"username": {text}, "password": {text, text}}},
+		"setup-password":   ui.Setup{Action: "/a", Token: text, Username: text, FieldErrors: map[string][]string{"password": {text}}},
+		"error-account":    ui.Error{Status: 403, Title: text, Text: text, SwitchAction: "/o", Flow: text},
+		"invitation":       ui.Invitation{Token: text, Organization: text, Inviter: text, Email: text, SignInURL: "/signin?invitation=x", CreateAction: "/c", Username: text, FirstName: text, LastName: text, Alert: alert, FieldErrors: map[string][]string{"username": {text}, "password": {text}}},
+		"invitation-join":  ui.Invitation{Token: text, Organization: text, Email: text, Manager: true, Name: text, JoinAction: "/j", SignOutAction: "/s"},
+		"invitation-known": ui.Invitation{Token: text, Organization: text, Email: text, SignInURL: "/signin?invitation=x"},
 		"error":            ui.Error{Status: 400, Title: text, Text: text, Reference: text, LinkURL: "https://client.example/?x=" + text, LinkText: text},
 	}
 }
 
+var hashedName = regexp.MustCompile(`/static/(\w+)\.[0-9a-f]{12}\.(\w+)`)
+
 func TestGolden(t *testing.T) {
 	for name, view := range views("Ünïcode & Co") {
 		t.Run(name, func(t *testing.T) {
-			got := render(t, view).Body.String()
+			// Names of assets change with every change of a style; that they are served, another test sees.
+			got := hashedName.ReplaceAllString(render(t, view).Body.String(), "/static/$1.HASH.$2")
 			path := filepath.Join("testdata", name+".html")
 			if *update {
 				if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
@@ -204,5 +214,34 @@ func TestQRCodePath(t *testing.T) {
 	}
 	if got := code.Size(); got != 11 {
 		t.Errorf("size = %d", got)
+	}
+}
+
+// TestInstallation: the operator's name stands above every page and in its title.
+func TestInstallation(t *testing.T) {
+	r := renderer(t)
+	r.Installation = "Harbour <Staff>"
+	w := httptest.NewRecorder()
+	if err := r.Render(w, http.StatusOK, ui.SignedOut{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"<title>Signed out · Harbour &lt;Staff&gt;</title>", "<span>Harbour &lt;Staff&gt;</span>"} {
+		if !strings.Contains(w.Body.String(), want) {
+			t.Errorf("the page lacks %s", want)
+		}
+	}
+}
+
+// TestFocus: the first field with a problem is focused, and its problem belongs to it.
+func TestFocus(t *testing.T) {
+	body := render(t, ui.Setup{FieldErrors: map[string][]string{"password": {"is too common"}}}).Body.String()
+	field := regexp.MustCompile(`<input id="password"[^>]*>`).FindString(body)
+	for _, want := range []string{"autofocus", `aria-invalid="true"`, `aria-describedby="password-problems password-hint"`} {
+		if !strings.Contains(field, want) {
+			t.Errorf("%s lacks %s", field, want)
+		}
+	}
+	if strings.Count(body, "autofocus") != 1 || strings.Count(body, "aria-invalid") != 1 {
+		t.Errorf("more than one field is focused or marked:\n%s", body)
 	}
 }

@@ -17,9 +17,10 @@ const (
 
 // Alert is said at the top of a page.
 type Alert struct {
-	Kind  AlertKind
-	Title string
-	Text  string
+	Kind      AlertKind
+	Title     string
+	Text      string
+	Reference string // under which the log has the cause, may be empty
 }
 
 // ConnectorChoice is one way to sign in elsewhere.
@@ -45,11 +46,13 @@ func (SignIn) page() (string, string) { return "signin", "Sign in" }
 
 // FactorPrompt asks for a code of the authenticator app, posted as "code".
 type FactorPrompt struct {
-	Action     string
-	Flow       string
-	Account    string
-	ClientName string
-	Alert      *Alert
+	Action       string
+	SwitchAction string // for somebody else; posts "flow"
+	Flow         string
+	Issuer       string // as the app names this installation
+	Account      string // as the app names it
+	ClientName   string
+	Alert        *Alert
 }
 
 func (FactorPrompt) page() (string, string) { return "factor_prompt", "Enter your code" }
@@ -82,12 +85,14 @@ func (q QRCode) Size() int { return len(q) + 2*quietZone }
 // FactorEnrol offers a new authenticator app and asks for its first code, posted as "code".
 type FactorEnrol struct {
 	Action           string
+	SwitchAction     string // for somebody else; posts "flow"
 	Flow             string
 	QR               QRCode
 	Secret           string // base32
 	URI              string // otpauth://
 	Account          string
 	OrganizationName string // which demands it; may be empty
+	CancelURL        string // where nobody demands it; may be empty
 	ClientName       string
 	Alert            *Alert
 }
@@ -126,7 +131,9 @@ type Home struct {
 	Name          string
 	Username      string
 	Email         string
+	Superuser     bool
 	SignOutAction string
+	SecureAction  string // enrols a second factor
 	FactorCount   int
 	Organizations []OrganizationChoice
 }
@@ -147,15 +154,26 @@ type Setup struct {
 	FieldErrors map[string][]string
 }
 
+// Focus is the field to begin with: the first that has a problem.
+func (s Setup) Focus() string {
+	for _, field := range []string{"username", "email", "password"} {
+		if len(s.FieldErrors[field]) > 0 {
+			return field
+		}
+	}
+	return "username"
+}
+
 func (Setup) page() (string, string) { return "setup", "Create the first administrator" }
 
 // NewPassword asks whose password has expired for the old and a new one; posts "old_password", "new_password", "again".
 type NewPassword struct {
-	Action      string
-	Flow        string
-	Account     string
-	ClientName  string
-	FieldErrors map[string][]string
+	Action       string
+	SwitchAction string // for somebody else; posts "flow"
+	Flow         string
+	Account      string
+	ClientName   string
+	FieldErrors  map[string][]string
 }
 
 func (NewPassword) page() (string, string) { return "new_password", "Choose a new password" }
@@ -175,6 +193,14 @@ type ResetPassword struct {
 
 func (ResetPassword) page() (string, string) { return "reset_password", "Choose a new password" }
 
+// ConfirmEmail asks to confirm an address; posts "token".
+type ConfirmEmail struct {
+	Action string
+	Token  string
+}
+
+func (ConfirmEmail) page() (string, string) { return "confirm_email", "Confirm your address" }
+
 // Notice says that something is done, and what comes next.
 type Notice struct {
 	Title    string
@@ -193,6 +219,9 @@ type Error struct {
 	Reference string // under which the log has the cause
 	LinkURL   string // a way on, may be empty
 	LinkText  string
+	// SwitchAction ends the session and lets somebody else sign in; posts "flow". May be empty.
+	SwitchAction string
+	Flow         string
 }
 
 func (e Error) page() (string, string) { return "error", e.Title }
@@ -209,3 +238,24 @@ func (e Error) Link() any {
 	}
 	return e.LinkURL
 }
+
+// Invitation asks a person to join an organization: with the account that is signed in, or after signing in, or with a new account.
+type Invitation struct {
+	Token         string // posted back as "token"
+	Organization  string
+	Inviter       string // may be empty
+	Email         string // the invited address
+	Manager       bool   // invited as one
+	Name          string // who is signed in; empty: nobody
+	JoinAction    string
+	SignOutAction string
+	SignInURL     string
+	CreateAction  string // posts "username", "first_name", "last_name", "password"; empty: an account has the address
+	Username      string
+	FirstName     string
+	LastName      string
+	Alert         *Alert
+	FieldErrors   map[string][]string
+}
+
+func (Invitation) page() (string, string) { return "invitation", "Invitation" }

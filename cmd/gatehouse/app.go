@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -18,6 +19,7 @@ import (
 	"gatehouse/internal/web"
 	"gatehouse/login"
 	"gatehouse/mfa"
+	"gatehouse/notify"
 	"gatehouse/provider"
 	"gatehouse/session"
 	"gatehouse/store/redisdb"
@@ -34,6 +36,8 @@ type app struct {
 	db        *sqldb.DB
 	redis     *redisdb.DB // nil where sessions live in the database
 	ephemeral session.Store
+	enqueued  chan struct{} // a letter has come into the outbox
+	mail      *notify.Worker
 	directory *tenancy.Directory
 	provider  *provider.Provider
 	login     *login.Handler
@@ -42,7 +46,7 @@ type app struct {
 
 // openStores opens the database and what every command needs, at the current schema.
 func openStores(ctx context.Context, c *config.Config, logger *slog.Logger) (*app, error) {
-	a := &app{config: c, logger: logger}
+	a := &app{config: c, logger: logger, enqueued: make(chan struct{}, 1)}
 	keys, err := c.Keys()
 	if err != nil {
 		return nil, err
@@ -52,15 +56,19 @@ func openStores(ctx context.Context, c *config.Config, logger *slog.Logger) (*ap
 	if err != nil {
 		return nil, fmt.Errorf("configure passwords: %w", err)
 	}
-	a.db, err = sqldb.Open(ctx, sqldb.Options{URL: c.DatabaseURL(), Now: time.Now, Logger: logger})
+	settings, err := userSettings(c)
 	if err != nil {
 		return nil, err
 	}
+	a.db, err = sqldb.Open(ctx, sqldb.Options{URL: c.DatabaseURL(), Now: time.Now, Logger: logger, Fields: settings.Fields, Enqueued: a.wakeMail})
+	if err != nil {
+		return nil, databaseError(c, err)
+	}
 	if err := a.db.Migrate(ctx); err != nil {
 		a.close()
-		return nil, err
+		return nil, databaseError(c, err)
 	}
-	a.directory = &tenancy.Directory{Store: a.db, Passwords: hasher, Keys: keys, Now: time.Now}
+	a.directory = &tenancy.Directory{Store: a.db, Passwords: hasher, Keys: keys, Now: time.Now, Settings: settings}
 	return a, nil
 }
 
@@ -85,6 +93,10 @@ func (a *app) assemble(ctx context.Context) error {
 		return fmt.Errorf("prepare the installation: %w", err)
 	}
 	if err := a.declare(ctx); err != nil {
+		return err
+	}
+	var err error
+	if a.mail, err = a.newMailWorker(); err != nil {
 		return err
 	}
 	opened, err := openConnectors(a.config, a.logger, a.organizationBySlug(ctx))
@@ -120,6 +132,7 @@ func (a *app) assembleHTTP(opened connectors.Set) error {
 	if err != nil {
 		return fmt.Errorf("load pages: %w", err)
 	}
+	pages.Installation = a.config.Name
 	issuer, err := url.Parse(a.config.Issuer)
 	if err != nil {
 		return fmt.Errorf("issuer: %w", err)
@@ -134,6 +147,7 @@ func (a *app) assembleHTTP(opened connectors.Set) error {
 		Address: func(r *http.Request) string { return web.ClientAddress(r, a.config.TrustedProxies) },
 		Wrap:    wrap(pages),
 	}
+	a.directory.Sessions = login.SignOut{Sessions: a.login.Sessions, Provider: a.provider}
 	a.handler = a.routes(pages)
 	return nil
 }
@@ -163,52 +177,15 @@ func (a *app) checks() map[string]func(context.Context) error {
 	return checks
 }
 
-// run serves until ctx ends, then lets requests in progress finish.
+// run serves until ctx ends, then lets requests, letters and jobs in progress finish.
 func (a *app) run(ctx context.Context, listener net.Listener) error {
-	sweeping, stop := context.WithCancel(ctx)
+	var background sync.WaitGroup
+	defer background.Wait()
+	working, stop := context.WithCancel(ctx)
 	defer stop()
-	go a.sweep(sweeping)
+	background.Go(func() { a.mail.Run(working) })
+	background.Go(func() { a.runner().Run(working) })
 	return web.Serve(ctx, listener, a.handler, a.logger)
-}
-
-const sweepEvery = time.Minute
-
-// sweep deletes what has expired, in small batches. Several nodes may do it at once.
-func (a *app) sweep(ctx context.Context) {
-	ticker := time.NewTicker(sweepEvery)
-	defer ticker.Stop()
-	for {
-		if err := a.sweepOnce(ctx); err != nil && ctx.Err() == nil {
-			a.logger.Warn("sweep_failed", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-	}
-}
-
-func (a *app) sweepOnce(ctx context.Context) error {
-	if a.redis == nil {
-		if err := inBatches(ctx, a.db.Ephemeral().Sweep); err != nil {
-			return err
-		}
-	}
-	return inBatches(ctx, func(ctx context.Context, limit int) (int, error) {
-		return a.db.DeleteExpiredGrants(ctx, time.Now(), limit)
-	})
-}
-
-// inBatches goes on while batches come back full, leaving room for others in between.
-func inBatches(ctx context.Context, remove func(ctx context.Context, limit int) (int, error)) error {
-	const batch = 500
-	for {
-		removed, err := remove(ctx, batch)
-		if err != nil || removed < batch {
-			return err
-		}
-	}
 }
 
 func (a *app) close() {

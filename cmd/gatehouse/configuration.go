@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"gatehouse/config"
 )
@@ -18,10 +20,23 @@ func (f configFlag) load() (*config.Config, error) {
 		return config.Default(), nil
 	}
 	c, err := config.Load(f.Config)
-	if err != nil {
+	var problems config.Problems
+	switch {
+	case errors.As(err, &problems):
 		return nil, fmt.Errorf("%s has problems:\n%w", f.Config, err)
+	case err != nil:
+		return nil, fmt.Errorf("configuration: %w", err)
 	}
 	return c, nil
+}
+
+// open opens what every command needs that works on the database.
+func (f configFlag) open(ctx context.Context, t terminal) (*app, error) {
+	c, err := f.load()
+	if err != nil {
+		return nil, err
+	}
+	return openStores(ctx, c, newLogger(c.Log, t.err))
 }
 
 type configCommand struct {
@@ -37,12 +52,23 @@ func (c configCheckCommand) Run(t terminal) error {
 	checked, err := config.Load(c.File)
 	var outside, inside config.Problems
 	if err != nil && !errors.As(err, &outside) {
-		return err
+		return fmt.Errorf("configuration: %w", err)
 	}
 	if _, err := openConnectors(checked, slog.New(slog.DiscardHandler), anyOrganization); err != nil && !errors.As(err, &inside) {
 		return err
 	}
-	if err := config.Join(outside, inside); err != nil {
+	for _, note := range checked.Notes() {
+		fmt.Fprintln(t.out, "note:", config.Problems{note})
+	}
+	var fields config.Problems
+	if _, err := userSettings(checked); err != nil && !errors.As(err, &fields) {
+		return err
+	}
+	var columns config.Problems
+	if err := checkExport(checked); err != nil && !errors.As(err, &columns) {
+		return err
+	}
+	if err := config.Join(outside, slices.Concat(inside, fields, columns)); err != nil {
 		return fmt.Errorf("%s has problems:\n%w", c.File, err)
 	}
 	_, err = fmt.Fprintf(t.out, "%s is valid.\n", c.File)

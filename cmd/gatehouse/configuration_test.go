@@ -25,27 +25,61 @@ func TestConfigCheckReportsEverything(t *testing.T) {
 		"    settings:",
 		"      isuer: https://login.example",
 		"      client_secret: hunter2",
+		"      scopes: [profile]",
+		"      prompt: maybe",
+		"      clock_skew: 60",
+		"      token_auth: [hunter2]",
 		"  - id: other",
 		"    kind: odic",
 		"log: {levels: info}",
 		"listen: nowhere",
+		"clients: [{id: c, organization: nope, redirect_uris: [https://x.example/], public: true}]",
+		"users:",
+		"  phone_prefixes: [\"0039\"]",
+		"  fields:",
+		"    - name: Badge",
+		"      schema: {type: string, maxLength: 010}",
+		"    - name: desk",
+		"      claim: sub",
+		"      unqiue: true",
+		"      view: manager",
+		"      edit: user",
 	}, "\n")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	code, _, problems := runCommand(t, "config", "check", path)
+	code, out, problems := runCommand(t, "config", "check", path)
 	if code != 1 {
 		t.Errorf("exit code = %d", code)
 	}
 	for _, want := range []string{
 		`5:7: connectors[0].settings.isuer: unknown key; did you mean "issuer"?`,
-		`8:11: connectors[1].kind: there is no kind of connector "odic"`,
-		`9:7: log.levels: unknown key; did you mean "level"?`,
-		`10:9: listen: must be host:port`,
+		`5:7: connectors[0].settings.issuer: is missing`,
+		`5:7: connectors[0].settings.client_id: is missing`,
+		`7:15: connectors[0].settings.scopes: openid is missing`,
+		`8:15: connectors[0].settings.prompt: must be login, select_account, consent`,
+		`9:19: connectors[0].settings.clock_skew: must be a duration from 0s to 10m`,
+		`10:19: connectors[0].settings.token_auth: must be a single text`,
+		`12:11: connectors[1].kind: there is no kind of connector "odic"`,
+		`13:7: log.levels: unknown key; did you mean "level"?`,
+		`14:9: listen: must be host:port`,
+		`17:20: users.phone_prefixes[0]: must be an international prefix`,
+		`19:13: users.fields[0].name: A name has lower-case letters`,
+		`20:41: users.fields[0].schema.maxLength: must be a number in plain decimal`,
+		`21:7: users.fields[1].schema: The type has to be string, integer, number or boolean.`,
+		`22:14: users.fields[1].claim: This is no free name of a claim.`,
+		`23:7: users.fields[1].unqiue: unknown key; did you mean "unique"?`,
+		`25:13: users.fields[1].edit: Whoever may change the field has to see it.`,
 	} {
 		if !strings.Contains(problems, want) {
 			t.Errorf("missing %q in\n%s", want, problems)
 		}
+	}
+	if want := `note: 15:33: clients[0].organization: "nope" is not declared`; !strings.Contains(out, want) {
+		t.Errorf("missing %q in\n%s", want, out)
+	}
+	if strings.Count(problems, "connectors[0].settings.token_auth") != 1 {
+		t.Errorf("one place is told twice:\n%s", problems)
 	}
 	if strings.Contains(problems, "hunter2") {
 		t.Errorf("a secret is printed:\n%s", problems)
@@ -81,6 +115,7 @@ func TestExampleConnectorsOpen(t *testing.T) {
 	}
 	t.Setenv("SWITCHBOARD_SECRET", strings.Repeat("s", 43))
 	t.Setenv("STAFF_CLIENT_SECRET", "staff")
+	t.Setenv("GATEHOUSE_MAIL_PASSWORD", "mail")
 	raw, err := os.ReadFile("../../config.example.yaml")
 	if err != nil {
 		t.Fatal(err)

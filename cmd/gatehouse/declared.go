@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"gatehouse/config"
@@ -78,7 +80,7 @@ func declaredClient(c config.Client, organization id.Organization) provider.Clie
 	return client
 }
 
-// openConnectors opens every configured connector; all problems are reported at once. The network is not touched.
+// openConnectors opens every configured connector; all problems of all of them are reported at once. The network is not touched.
 func openConnectors(c *config.Config, logger *slog.Logger, find organizationFinder) (connectors.Set, error) {
 	environment := connectors.Environment{
 		Client: connectors.NewClient(connectors.ClientConfig{Timeout: time.Duration(c.Outgoing.Timeout), AllowPrivate: c.Outgoing.AllowPrivate}),
@@ -89,16 +91,8 @@ func openConnectors(c *config.Config, logger *slog.Logger, find organizationFind
 		problems config.Problems
 	)
 	for i, declared := range c.Connectors {
-		path := fmt.Sprintf("connectors[%d]", i)
-		configured, key, err := openConnector(environment, declared, find)
-		var inside config.Problems
-		switch {
-		case errors.As(err, &inside):
-			problems = append(problems, inside...)
-		case err != nil:
-			problems = append(problems, c.ProblemAt(path+"."+key, err.Error()))
-		}
-		opened = append(opened, configured)
+		report := problemReport{config: c, path: fmt.Sprintf("connectors[%d]", i), problems: &problems}
+		opened = append(opened, openConnector(environment, declared, find, report))
 	}
 	if len(problems) > 0 {
 		return connectors.Set{}, problems
@@ -106,36 +100,64 @@ func openConnectors(c *config.Config, logger *slog.Logger, find organizationFind
 	return connectors.NewSet(opened), nil
 }
 
-// openConnector returns the key that is to blame beside an error.
-func openConnector(environment connectors.Environment, c config.Connector, find organizationFinder) (connectors.Configured, string, error) {
+func openConnector(environment connectors.Environment, c config.Connector, find organizationFinder, report problemReport) connectors.Configured {
 	configured := connectors.Configured{
-		ID: id.Connector(c.ID), Name: c.Name, Enabled: c.Enabled == nil || *c.Enabled, Provisioning: connectors.Provisioning(c.Provisioning),
+		ID: id.Connector(c.ID), Name: cmp.Or(c.Name, c.ID), Enabled: c.Enabled == nil || *c.Enabled,
+		Provisioning:   cmp.Or(connectors.Provisioning(c.Provisioning), connectors.ProvisionLink),
 		AllowedDomains: c.AllowedDomains, Authoritative: c.AuthoritativeDomains,
 	}
-	if configured.Name == "" {
-		configured.Name = c.ID
-	}
-	if configured.Provisioning == "" {
-		configured.Provisioning = connectors.ProvisionLink
-	}
 	var err error
-	if configured.Organization, err = find(c.Organization); err != nil {
-		return configured, "organization", err
-	}
+	configured.Organization, err = find(c.Organization)
+	report.key("organization", err)
 	join := c.JoinOrganization
 	if join == "" && configured.Provisioning == connectors.ProvisionCreate {
-		join = c.Organization
+		configured.JoinOrg = configured.Organization
+	} else {
+		configured.JoinOrg, err = find(join)
+		report.key("join_organization", err)
 	}
-	if configured.JoinOrg, err = find(join); err != nil {
-		return configured, "join_organization", err
+	known := func(kind connectors.Kind) bool { return kind.Name == c.Kind }
+	kinds := builtin.Kinds()
+	i := slices.IndexFunc(kinds, known)
+	if i < 0 {
+		report.key("kind", fmt.Errorf("there is no kind of connector %q", c.Kind))
+		return configured
 	}
-	for _, kind := range builtin.Kinds() {
-		if kind.Name == c.Kind {
-			configured.Connector, err = kind.Open(environment, c.Settings.Decode)
-			return configured, "settings", err
-		}
+	configured.Connector, err = kinds[i].Open(environment, c.Settings.Decode)
+	report.settings(err)
+	return configured
+}
+
+// problemReport places what is wrong with one connector.
+type problemReport struct {
+	config   *config.Config
+	path     string
+	problems *config.Problems
+}
+
+func (r problemReport) key(key string, err error) {
+	if err != nil {
+		*r.problems = r.problems.With(r.config.ProblemAt(r.path+"."+key, err.Error()))
 	}
-	return configured, "kind", fmt.Errorf("there is no kind of connector %q", c.Kind)
+}
+
+// settings takes the error of a kind's Open apart.
+func (r problemReport) settings(err error) {
+	var (
+		unread config.Problems
+		wrong  connectors.SettingProblems
+	)
+	if !errors.As(err, &unread) && !errors.As(err, &wrong) {
+		r.key("settings", err)
+		return
+	}
+	errors.As(err, &wrong)
+	for _, problem := range unread {
+		*r.problems = r.problems.With(problem)
+	}
+	for _, problem := range wrong {
+		r.key("settings."+problem.Key, errors.New(problem.Message))
+	}
 }
 
 func lifetimes(t config.Tokens) provider.Lifetimes {

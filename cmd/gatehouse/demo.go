@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,9 +10,9 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
+	"syscall"
 	"text/template"
 
 	_ "embed"
@@ -52,29 +53,57 @@ type demo struct {
 
 // Run starts an upstream, Gatehouse and the sibling service on loopback, and tells what to try.
 func (c demoCommand) Run(ctx context.Context, t terminal) error {
-	if c.UpstreamPort == 0 {
-		c.UpstreamPort = c.Port + 1
+	c.UpstreamPort, c.SiblingPort = cmp.Or(c.UpstreamPort, c.Port+1), cmp.Or(c.SiblingPort, c.Port+2)
+	d := demo{Dir: c.Dir}
+	for _, place := range []struct {
+		flag         string
+		port         int
+		address, url *string
+	}{{"port", c.Port, &d.Main, &d.MainURL}, {"upstream-port", c.UpstreamPort, &d.Upstream, &d.UpURL}, {"sibling-port", c.SiblingPort, &d.Sibling, &d.SiblyURL}} {
+		if place.port < 1 || place.port > 65535 {
+			return fmt.Errorf("--%s: %d is not a port; ports are 1 to 65535", place.flag, place.port)
+		}
+		*place.address = fmt.Sprintf("127.0.0.1:%d", place.port)
+		*place.url = "http://" + *place.address
 	}
-	if c.SiblingPort == 0 {
-		c.SiblingPort = c.Port + 2
-	}
-	secrets, err := loadDemoSecrets(c.Dir)
+	release, err := lockDemo(c.Dir)
 	if err != nil {
 		return err
 	}
-	d := demo{demoSecrets: secrets, Dir: c.Dir}
-	for _, place := range []struct {
-		port         int
-		address, url *string
-	}{{c.Port, &d.Main, &d.MainURL}, {c.UpstreamPort, &d.Upstream, &d.UpURL}, {c.SiblingPort, &d.Sibling, &d.SiblyURL}} {
-		*place.address = fmt.Sprintf("127.0.0.1:%d", place.port)
-		*place.url = "http://" + *place.address
+	defer release()
+	if d.demoSecrets, err = loadDemoSecrets(c.Dir); err != nil {
+		return err
 	}
 	return d.run(ctx, t)
 }
 
+// lockDemo keeps a second demonstration out of the directory: it would share the first one's databases.
+func lockDemo(dir string) (release func(), err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("--dir: %w", err)
+	}
+	file, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("--dir: %w", err)
+	}
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		_ = file.Close()
+		return nil, fmt.Errorf("another demonstration is running in %s; stop it, or give this one a place and ports of its own: gatehouse demo --dir .demo2 --port 9080", dir)
+	}
+	return func() { _ = file.Close() }, nil // closing unlocks
+}
+
 func (d demo) run(ctx context.Context, t terminal) error {
 	logger := slog.New(slog.NewTextHandler(t.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	listeners := map[string]net.Listener{}
+	for _, address := range []string{d.Main, d.Upstream, d.Sibling} {
+		listener, err := listen(ctx, address, "take other ports with --port, as in: gatehouse demo --port 9080")
+		if err != nil {
+			return err
+		}
+		defer listener.Close()
+		listeners[address] = listener
+	}
 	upstream, err := d.open(ctx, "upstream", logger)
 	if err != nil {
 		return err
@@ -90,36 +119,19 @@ func (d demo) run(ctx context.Context, t terminal) error {
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	for _, a := range []*app{upstream, gatehouse} {
-		listener, err := listen(ctx, a.config.Listen)
-		if err != nil {
-			return err
-		}
-		group.Go(func() error { return a.run(ctx, listener) })
+		group.Go(func() error { return a.run(ctx, listeners[a.config.Listen]) })
 	}
-	group.Go(func() error { return d.runSibling(ctx, t, logger) })
+	group.Go(func() error { return d.runSibling(ctx, t, listeners[d.Sibling], logger) })
 	return group.Wait()
 }
 
-func listen(ctx context.Context, address string) (net.Listener, error) {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
-	if err != nil {
-		return nil, fmt.Errorf("%w (is another demonstration running? --port takes another port)", err)
-	}
-	return listener, nil
-}
-
-func (d demo) runSibling(ctx context.Context, t terminal, logger *slog.Logger) error {
-	listener, err := listen(ctx, d.Sibling)
-	if err != nil {
-		return err
-	}
+func (d demo) runSibling(ctx context.Context, t terminal, listener net.Listener, logger *slog.Logger) error {
 	service, err := newSibling(ctx, d.MainURL, "switchboard", secret.New(d.SiblingSecret), d.SiblyURL)
 	if err != nil {
 		return err
 	}
 	d.tell(t)
-	handler := http.Handler(service)
-	return web.Serve(ctx, listener, handler, logger)
+	return web.Serve(ctx, listener, service, logger)
 }
 
 // open makes one of the two Gatehouses from its part of the template.
@@ -161,9 +173,6 @@ func loadDemoSecrets(dir string) (demoSecrets, error) {
 	if raw, err = json.MarshalIndent(s, "", "  "); err != nil {
 		return s, err
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return s, err
-	}
 	return s, os.WriteFile(path, raw, 0o600)
 }
 
@@ -175,6 +184,8 @@ Gatehouse is running on this machine. Press Ctrl-C to stop; %[1]s keeps the data
   Gatehouse         %[3]s
   Upstream          %[4]s    a second Gatehouse that plays the company's own provider
 
+  Letters           %[1]s/gatehouse/mail    as files, instead of being sent
+
   Accounts (made for this directory, random passwords)
     at the upstream    ada     %[5]s    owner of Harbour Networks, administrator
                        grace   %[6]s    unknown to Gatehouse until she signs in: then a member
@@ -184,7 +195,8 @@ Gatehouse is running on this machine. Press Ctrl-C to stop; %[1]s keeps the data
     1. Open %[2]s and choose “Sign in”, then “Harbour Staff Directory”; sign in as ada.
     2. Harbour Networks demands a second factor: scan the QR code, or type the text secret into an authenticator app.
     3. The sibling service shows the token that it verified: organization, role, permissions, amr.
-    4. Sign out at %[3]s and sign in again: now a code is asked for. Then the same as grace.
+    4. Sign out at %[3]s, and sign in again at the sibling service: now a code is asked for.
+    5. Sign out there again and sign in as grace: she gets an account, and enrols an authenticator app of her own.
 
 `, d.Dir, d.SiblyURL, d.MainURL, d.UpURL, d.AdaPassword, d.GracePassword, d.AdminPassword)
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // the container image has none
 
 	"github.com/alecthomas/kong"
 )
@@ -17,13 +18,21 @@ var version = "development"
 
 // commands is the command line.
 type commands struct {
-	Serve       serveCommand       `cmd:"" help:"Run the identity provider."`
-	Demo        demoCommand        `cmd:"" help:"Run a demonstration: an upstream, Gatehouse and a sibling service, on this machine only."`
-	Migrate     migrateCommand     `cmd:"" help:"Bring the database to this version's schema (serve does it too)."`
-	Config      configCommand      `cmd:"" help:"Look at configuration files."`
-	Admin       adminCommand       `cmd:"" help:"Manage the installation's administrators."`
-	Healthcheck healthcheckCommand `cmd:"" help:"Ask a running server whether it is healthy; exit code 1 if not (for containers)."`
-	Version     versionCommand     `cmd:"" help:"Print the version."`
+	Serve         serveCommand         `cmd:"" help:"Run the identity provider."`
+	Demo          demoCommand          `cmd:"" help:"Run a demonstration: an upstream, Gatehouse and a sibling service, on this machine only."`
+	Migrate       migrateCommand       `cmd:"" help:"Bring the database to this version's schema (serve does it too)."`
+	Config        configCommand        `cmd:"" help:"Look at configuration files."`
+	Admin         adminCommand         `cmd:"" help:"Manage the installation's administrators."`
+	Users         usersCommand         `cmd:"" help:"Manage users, and move them in and out."`
+	Organizations organizationsCommand `cmd:"" help:"Manage organizations."`
+	Groups        groupsCommand        `cmd:"" help:"Manage shared groups."`
+	Tokens        tokensCommand        `cmd:"" help:"Manage API tokens."`
+	Mail          mailCommand          `cmd:"" help:"Send a test letter, look at the outbox."`
+	Jobs          jobsCommand          `cmd:"" help:"Look at periodic jobs, run one now."`
+	Healthcheck   healthcheckCommand   `cmd:"" help:"Ask a running server whether it is healthy; exit code 1 if not (for containers)."`
+	Version       versionCommand       `cmd:"" help:"Print the version."`
+
+	VersionFlag kong.VersionFlag `name:"version" help:"Print the version."`
 }
 
 // terminal is what commands read from and write to.
@@ -43,7 +52,7 @@ func run(args []string, t terminal) int {
 	defer stop()
 	exited := -1
 	parser, err := kong.New(&commands{},
-		kong.Name("gatehouse"), kong.Description("Identity provider and authentication gateway."), kong.UsageOnError(),
+		kong.Name("gatehouse"), kong.Description("Identity provider and authentication gateway."), kong.Vars{"version": "gatehouse " + version},
 		kong.Writers(t.out, t.err), kong.Exit(func(code int) { exited = code }),
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(t),
 	)
@@ -51,12 +60,16 @@ func run(args []string, t terminal) int {
 		fmt.Fprintln(t.err, "gatehouse:", err)
 		return 2
 	}
+	if len(args) == 0 {
+		_, _ = parser.Parse([]string{"--help"}) // it is printed; that no command is named, we know
+		return 2
+	}
 	parsed, err := parser.Parse(args)
-	if exited >= 0 { // --help
+	if exited >= 0 { // --help, --version
 		return exited
 	}
 	if err != nil {
-		parser.Errorf("%s", err)
+		parser.Errorf("%s (gatehouse --help shows what there is)", err)
 		return 2
 	}
 	if err := parsed.Run(); err != nil {

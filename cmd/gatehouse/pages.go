@@ -25,9 +25,13 @@ func wrap(pages *ui.Renderer) func(web.Handler) http.HandlerFunc {
 			if page.RetryAfter > 0 {
 				w.Header().Set("Retry-After", strconv.Itoa(int(page.RetryAfter.Round(time.Second)/time.Second)))
 			}
-			err = pages.Render(w, page.Status, ui.Error{
+			view := ui.Error{
 				Status: page.Status, Title: page.Title, Text: page.Text, Reference: web.RequestID(r), LinkURL: page.LinkURL, LinkText: page.LinkText,
-			})
+			}
+			if view.LinkURL == "" {
+				view.LinkURL, view.LinkText = "/", "To the start page"
+			}
+			err = pages.Render(w, page.Status, view)
 			if err != nil {
 				web.Note(r, slog.String("render", err.Error()))
 			}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 
 	"gatehouse/config"
 )
@@ -20,22 +19,25 @@ func (s serveCommand) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
-	logger := newLogger(c.Log, t.err)
-	a, err := openApp(ctx, c, logger)
+	listener, err := listen(ctx, c.Listen, `set another address under "listen" in the configuration`)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	a, err := openApp(ctx, c, newLogger(c.Log, t.err))
 	if err != nil {
 		return err
 	}
 	defer a.close()
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
-	if err != nil {
-		return fmt.Errorf("listen: %w", err)
-	}
 	link, err := a.login.NewSetupLink(ctx)
 	if err != nil {
 		return err
 	}
 	if link != "" {
 		fmt.Fprintf(t.out, "Nobody administers this installation yet. Create the first administrator within a day at\n\n  %s\n\n", link)
+	}
+	if c.Mail.Host == "" {
+		a.logger.WarnContext(ctx, "mail_not_sent", "why", "mail.host is not configured; letters are written into files", "directory", mailDirectory(c))
 	}
 	fmt.Fprintf(t.out, "Gatehouse serves %s on %s.\n", c.Issuer, listener.Addr())
 	return a.run(ctx, listener)

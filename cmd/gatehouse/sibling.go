@@ -8,9 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
@@ -27,10 +29,14 @@ var siblingPage string
 type sibling struct {
 	issuer   string
 	clientID string
+	ownURL   string
 	oauth    oauth2.Config
 	idTokens *oidc.IDTokenVerifier
 	keys     oidc.KeySet
 	page     *template.Template
+
+	mu      sync.Mutex
+	holders map[string]*siblingToken // by cookie
 }
 
 // siblingSignIn is what must survive the trip to Gatehouse; it travels in a cookie.
@@ -65,7 +71,18 @@ func (a *audience) UnmarshalJSON(raw []byte) error {
 	return json.Unmarshal(raw, (*[]string)(a))
 }
 
-const siblingCookie = "sibling_signin"
+// The cookies: a sign-in under way, and who has signed in.
+const (
+	siblingCookie  = "sibling_signin"
+	siblingSession = "sibling_session"
+)
+
+// siblingView is what the page shows: a token, a problem under a title, or the welcome.
+type siblingView struct {
+	Issuer, Client string
+	Token          *siblingToken
+	Title, Problem string
+}
 
 // newSibling discovers the provider, which must be running.
 func newSibling(ctx context.Context, issuer, clientID string, clientSecret secret.Text, ownURL string) (*sibling, error) {
@@ -84,7 +101,7 @@ func newSibling(ctx context.Context, issuer, clientID string, clientSecret secre
 		return nil, fmt.Errorf("parse page: %w", err)
 	}
 	return &sibling{
-		issuer: issuer, clientID: clientID, page: page,
+		issuer: issuer, clientID: clientID, ownURL: ownURL, page: page, holders: map[string]*siblingToken{},
 		idTokens: discovered.Verifier(&oidc.Config{ClientID: clientID}),
 		keys:     oidc.NewRemoteKeySet(ctx, document.Keys),
 		oauth: oauth2.Config{
@@ -94,26 +111,59 @@ func newSibling(ctx context.Context, issuer, clientID string, clientSecret secre
 	}, nil
 }
 
-// ServeHTTP has three pages: the welcome, the way to Gatehouse, and the way back.
+// ServeHTTP has three pages: the welcome or, for whoever has signed in, the token; the way to Gatehouse; and the way back.
 func (s *sibling) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
 	w.Header().Set("Cache-Control", "no-store")
+	if s.ownURL != "http://"+r.Host { // as "localhost" the cookie would be missing on the way back, which leads to the registered address
+		http.Redirect(w, r, s.ownURL+r.URL.RequestURI(), http.StatusSeeOther) //nolint:gosec // scheme and host are ours
+		return
+	}
 	switch r.URL.Path {
 	case "/":
-		s.show(w, http.StatusOK, nil, nil)
+		s.show(w, http.StatusOK, siblingView{Token: s.held(r)})
 	case "/signin":
 		s.begin(w, r)
 	case "/callback":
 		token, err := s.finish(r)
 		if err != nil {
-			s.show(w, http.StatusForbidden, nil, err)
+			s.show(w, http.StatusForbidden, siblingView{Title: "You are not signed in", Problem: err.Error()})
 			return
 		}
-		s.show(w, http.StatusOK, token, nil)
+		s.hold(w, token)
+		http.Redirect(w, r, "/", http.StatusSeeOther) // reloading a page with a spent code in its address would fail
 	default:
-		s.show(w, http.StatusNotFound, nil, errors.New("there is no such page"))
+		s.show(w, http.StatusNotFound, siblingView{Title: "There is no such page", Problem: "Nothing is at this address."})
 	}
 }
+
+// hold keeps the token on this side; the browser gets a cookie that stands for it.
+func (s *sibling) hold(w http.ResponseWriter, token *siblingToken) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	maps.DeleteFunc(s.holders, func(_ string, old *siblingToken) bool { return old.expired() })
+	name := secret.Token(16)
+	s.holders[name] = token
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // the example runs on plain http, on loopback only
+		Name: siblingSession, Value: name, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	})
+}
+
+// held is the token of the browser, nil without one or once it has expired.
+func (s *sibling) held(r *http.Request) *siblingToken {
+	cookie, err := r.Cookie(siblingSession)
+	if err != nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if token := s.holders[cookie.Value]; token != nil && !token.expired() {
+		return token
+	}
+	return nil
+}
+
+func (t *siblingToken) expired() bool { return time.Now().Unix() >= t.Expires }
 
 func (s *sibling) begin(w http.ResponseWriter, r *http.Request) {
 	trip := siblingSignIn{State: secret.Token(16), Nonce: secret.Token(16), Verifier: oauth2.GenerateVerifier()}
@@ -183,7 +233,7 @@ func (s *sibling) verify(ctx context.Context, raw string) (*siblingToken, error)
 		return nil, errors.New("the access token is of another issuer")
 	case !slices.Contains(token.Audience, s.clientID):
 		return nil, errors.New("the access token is not for this service")
-	case time.Now().Unix() >= token.Expires:
+	case token.expired():
 		return nil, errors.New("the access token has expired")
 	}
 	pretty, err := json.MarshalIndent(json.RawMessage(payload), "", "  ")
@@ -194,15 +244,8 @@ func (s *sibling) verify(ctx context.Context, raw string) (*siblingToken, error)
 	return &token, nil
 }
 
-func (s *sibling) show(w http.ResponseWriter, status int, token *siblingToken, problem error) {
-	view := struct {
-		Issuer, Client string
-		Token          *siblingToken
-		Problem        string
-	}{Issuer: s.issuer, Client: s.clientID, Token: token}
-	if problem != nil {
-		view.Problem = problem.Error()
-	}
+func (s *sibling) show(w http.ResponseWriter, status int, view siblingView) {
+	view.Issuer, view.Client = s.issuer, s.clientID
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
 	_ = s.page.Execute(w, view) // the connection is gone; nobody to tell

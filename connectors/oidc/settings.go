@@ -2,7 +2,9 @@
 package oidc
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -35,52 +37,56 @@ func Kind() connectors.Kind { return connectors.Kind{Name: "oidc", Open: open} }
 
 func open(env connectors.Environment, decode func(any) error) (connectors.Connector, error) {
 	var s Settings
-	if err := decode(&s); err != nil {
+	unread := decode(&s)
+	connector, wrong := New(env, s)
+	if err := errors.Join(unread, wrong); err != nil {
 		return nil, err
 	}
-	return New(env, s)
+	return connector, nil
 }
 
-// New checks the settings and makes a connector. It does not touch the network. Errors begin with the setting at fault.
+// New checks the settings and makes a connector. It does not touch the network. The error is connectors.SettingProblems.
 func New(env connectors.Environment, s Settings) (*Connector, error) {
-	if err := checkIssuer(s.Issuer); err != nil {
-		return nil, err
+	s = s.withDefaults()
+	if problems := s.problems(); len(problems) > 0 {
+		return nil, problems
 	}
-	if s.TokenAuth == "" {
-		s.TokenAuth = authBasic
-	}
-	if err := s.checkClient(); err != nil {
-		return nil, err
-	}
-	skew := defaultSkew
-	if s.ClockSkew != "" {
-		parsed, err := time.ParseDuration(s.ClockSkew)
-		if err != nil || parsed < 0 || parsed > maxSkew {
-			return nil, errors.New("clock_skew: must be a duration from 0s to 10m")
-		}
-		skew = parsed
-	}
-	if len(s.Scopes) == 0 {
-		s.Scopes = []string{"openid", "profile", "email"}
-	}
-	if !slices.Contains(s.Scopes, "openid") {
-		return nil, errors.New("scopes: openid is missing")
-	}
-	for _, prompt := range strings.Fields(s.Prompt) {
-		if !slices.Contains([]string{"login", "select_account", "consent"}, prompt) {
-			return nil, errors.New("prompt: must be login, select_account, consent, or several of them")
-		}
-	}
-	if s.UsernameClaim == "" {
-		s.UsernameClaim = "preferred_username"
+	skew, err := time.ParseDuration(s.ClockSkew)
+	if err != nil {
+		return nil, fmt.Errorf("clock_skew: %w", err)
 	}
 	return &Connector{env: env, settings: s, skew: skew}, nil
 }
 
-const (
-	defaultSkew = 60 * time.Second
-	maxSkew     = 10 * time.Minute
-)
+func (s Settings) withDefaults() Settings {
+	s.TokenAuth = cmp.Or(s.TokenAuth, authBasic)
+	s.ClockSkew = cmp.Or(s.ClockSkew, "60s")
+	s.UsernameClaim = cmp.Or(s.UsernameClaim, "preferred_username")
+	if len(s.Scopes) == 0 {
+		s.Scopes = []string{"openid", "profile", "email"}
+	}
+	return s
+}
+
+func (s Settings) problems() connectors.SettingProblems {
+	var problems connectors.SettingProblems
+	for _, check := range []struct{ key, message string }{
+		{"issuer", checkIssuer(s.Issuer)},
+		{"client_id", s.checkClientID()},
+		{"token_auth", s.checkTokenAuth()},
+		{"client_secret", s.checkSecret()},
+		{"scopes", s.checkScopes()},
+		{"prompt", s.checkPrompt()},
+		{"clock_skew", s.checkSkew()},
+	} {
+		if check.message != "" {
+			problems = append(problems, connectors.SettingProblem{Key: check.key, Message: check.message})
+		}
+	}
+	return problems
+}
+
+const maxSkew = 10 * time.Minute
 
 // How Gatehouse authenticates at the token endpoint (OpenID Connect Core section 9).
 const (
@@ -89,30 +95,66 @@ const (
 	authNone  = "none"
 )
 
-func (s Settings) checkClient() error {
+func (s Settings) checkClientID() string {
+	if s.ClientID == "" {
+		return "is missing"
+	}
+	return ""
+}
+
+func (s Settings) checkTokenAuth() string {
+	if !slices.Contains([]string{authBasic, authPost, authNone}, s.TokenAuth) {
+		return "must be client_secret_basic, client_secret_post or none"
+	}
+	return ""
+}
+
+func (s Settings) checkSecret() string {
 	switch {
-	case s.ClientID == "":
-		return errors.New("client_id: is missing")
-	case !slices.Contains([]string{authBasic, authPost, authNone}, s.TokenAuth):
-		return errors.New("token_auth: must be client_secret_basic, client_secret_post or none")
 	case s.TokenAuth == authNone && !s.ClientSecret.Empty():
-		return errors.New("client_secret: is not used with token_auth none")
+		return "is not used with token_auth none"
 	case s.TokenAuth != authNone && s.ClientSecret.Empty():
-		return errors.New("client_secret: is missing")
+		return "is missing"
 	default:
-		return nil
+		return ""
 	}
 }
 
-func checkIssuer(issuer string) error {
+func (s Settings) checkScopes() string {
+	if !slices.Contains(s.Scopes, "openid") {
+		return "openid is missing"
+	}
+	return ""
+}
+
+func (s Settings) checkPrompt() string {
+	for _, prompt := range strings.Fields(s.Prompt) {
+		if !slices.Contains([]string{"login", "select_account", "consent"}, prompt) {
+			return "must be login, select_account, consent, or several of them"
+		}
+	}
+	return ""
+}
+
+func (s Settings) checkSkew() string {
+	if skew, err := time.ParseDuration(s.ClockSkew); err != nil || skew < 0 || skew > maxSkew {
+		return "must be a duration from 0s to 10m"
+	}
+	return ""
+}
+
+func checkIssuer(issuer string) string {
+	if issuer == "" {
+		return "is missing"
+	}
 	parsed, err := url.Parse(issuer)
 	if err != nil || parsed.Host == "" || parsed.RawQuery != "" || parsed.Fragment != "" || parsed.User != nil {
-		return errors.New("issuer: an absolute URL without query is needed")
+		return "must be an absolute URL without query"
 	}
 	if !secure(parsed) {
-		return errors.New("issuer: must be https (plain http is for loopback only)")
+		return "must be https (plain http is for loopback only)"
 	}
-	return nil
+	return ""
 }
 
 // secure: https, or plain http to this machine, for development and tests.

@@ -62,6 +62,7 @@ func TestSettings(t *testing.T) {
 func TestBadSettings(t *testing.T) {
 	const client = "client_id: gatehouse\nclient_secret: s3cret-value\n"
 	for name, test := range map[string]struct{ text, want string }{
+		"several at once":     {"issuer: login\nscopes: [profile]\nprompt: maybe\nclock_skew: 1h\n", "issuer: must be an absolute URL without query\nclient_id: is missing\nclient_secret: is missing\nscopes: openid is missing\nprompt: must"},
 		"unknown key":         {goodSettings + "isuer: x\n", "isuer"},
 		"no issuer":           {client, "issuer:"},
 		"relative issuer":     {client + "issuer: /realms/a\n", "issuer:"},

@@ -17,7 +17,7 @@ const module = "gatehouse/"
 var allowed = map[string][]string{
 	"cmd/gatehouse": {
 		"config", "connectors", "connectors/builtin", "internal/id", "internal/password", "internal/seal", "internal/secret", "internal/web",
-		"login", "mfa", "provider", "session", "store", "store/redisdb", "store/sqldb", "tenancy", "ui",
+		"jobs", "login", "mfa", "notify", "provider", "session", "store", "store/redisdb", "store/sqldb", "tenancy", "transfer", "ui",
 	},
 	"login": {
 		"connectors", "internal/id", "internal/password", "internal/secret", "internal/web", "mfa", "provider", "session", "store", "tenancy", "ui",
@@ -26,13 +26,15 @@ var allowed = map[string][]string{
 	"mfa":                {"internal/id", "internal/seal", "session", "store"},
 	"session":            {"internal/id", "internal/seal", "internal/secret", "store"},
 	"tenancy":            {"audit", "internal/id", "internal/password", "internal/seal", "internal/secret", "notify", "store"},
-	"notify":             {"internal/id", "internal/seal"},
+	"notify":             {"internal/id", "internal/seal", "internal/secret", "store"},
+	"jobs":               {"internal/id", "store"},
+	"transfer":           {"internal/id", "tenancy"},
 	"connectors":         {"internal/id"},
 	"connectors/oidc":    {"connectors", "internal/secret"},
 	"connectors/builtin": {"connectors", "connectors/oidc"},
-	"store/sqldb":        {"audit", "internal/id", "internal/secret", "mfa", "notify", "provider", "session", "store", "tenancy"},
+	"store/sqldb":        {"audit", "internal/id", "internal/secret", "jobs", "mfa", "notify", "provider", "session", "store", "tenancy"},
 	"store/redisdb":      {"internal/secret", "session", "store"},
-	"config":             {"internal/seal", "internal/secret"},
+	"config":             {"internal/password", "internal/seal", "internal/secret", "jobs"},
 	"audit":              {"internal/id"},
 	"internal/seal":      {"internal/secret"},
 	"internal/web":       {"internal/secret"},
@@ -43,7 +45,7 @@ var allowed = map[string][]string{
 	"internal/password":  {},
 	// For tests only.
 	"internal/testenv":         {"internal/secret"},
-	"store/storetest":          {"audit", "internal/id", "internal/password", "mfa", "provider", "session", "store", "tenancy"},
+	"store/storetest":          {"audit", "internal/id", "internal/password", "jobs", "mfa", "notify", "provider", "session", "store", "tenancy"},
 	"connectors/connectortest": {"connectors", "internal/secret"},
 	"bench":                    {},
 }
@@ -145,6 +147,8 @@ func TestThirdParties(t *testing.T) {
 		"github.com/chromedp/":        {"internal/testenv"},
 		"github.com/nyaruka/":         {"tenancy"},
 		"github.com/santhosh-tekuri/": {"tenancy"},
+		"github.com/wneessen/":        {"notify"},
+		"github.com/emersion/":        {"internal/testenv"},
 	} {
 		for _, p := range packages(t) {
 			name := strings.TrimPrefix(p.ImportPath, module)

@@ -1,15 +1,16 @@
-// Package password hashes and checks passwords with argon2id (RFC 9106), a bounded number at once.
+// Package password hashes and checks passwords with argon2id (RFC 9106), a bounded number at once. It also checks the forms that
+// Django stores, so that accounts can move here with their passwords.
 package password
 
 import (
 	"context"
 	"crypto/rand"
-	"crypto/subtle"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"runtime"
 	"strings"
+	"time"
 
 	"golang.org/x/crypto/argon2"
 	"golang.org/x/text/unicode/norm"
@@ -31,13 +32,20 @@ const (
 	saltBytes = 16
 	hashBytes = 32
 	// MaxBytes is the longest password that is hashed; longer ones are refused, never cut.
-	MaxBytes = 1024
-	// Bounds of what a stored hash may ask for, so that a planted one cannot exhaust the machine.
-	maxMemoryKiB = 1 << 20
-	maxPasses    = 64
-	maxThreads   = 64
+	MaxBytes     = 1024
 	minSaltBytes = 8
+	minHashBytes = 16 // argon2-cffi before 19.2, which Django uses
+	maxHashBytes = 64
 	maxPHCBytes  = 256
+)
+
+// Bounds of the costs; the memory is at least MinMemoryKiB for each thread (RFC 9106 section 3.1). Those above hold for stored hashes too, so
+// that a planted one cannot exhaust the machine.
+const (
+	MinMemoryKiB = 8
+	MaxMemoryKiB = 1 << 20
+	MaxPasses    = 64
+	MaxThreads   = 64
 )
 
 // Hasher hashes and checks. It is safe for concurrent use.
@@ -46,13 +54,14 @@ type Hasher struct {
 	running chan struct{}
 	waiting chan struct{}
 	dummy   string
+	pace    pace
 }
 
 // New makes a Hasher, computing one hash. It refuses costs out of bounds and negative numbers.
 func New(c Config) (*Hasher, error) {
 	c = c.withDefaults()
-	if c.MemoryKiB < 8*uint32(c.Threads) || c.MemoryKiB > maxMemoryKiB || c.Passes > maxPasses || c.Threads > maxThreads {
-		return nil, fmt.Errorf("memory must be %d to %d KiB, passes 1 to %d, threads 1 to %d", 8*uint32(c.Threads), maxMemoryKiB, maxPasses, maxThreads)
+	if c.MemoryKiB < MinMemoryKiB*uint32(c.Threads) || c.MemoryKiB > MaxMemoryKiB || c.Passes > MaxPasses || c.Threads > MaxThreads {
+		return nil, fmt.Errorf("memory must be %d to %d KiB, passes 1 to %d, threads 1 to %d", MinMemoryKiB*uint32(c.Threads), MaxMemoryKiB, MaxPasses, MaxThreads)
 	}
 	if c.Concurrent < 0 || c.Queue < 0 {
 		return nil, errors.New("the numbers of concurrent and of waiting hashes cannot be negative")
@@ -92,48 +101,57 @@ func (h *Hasher) Hash(ctx context.Context, plain string) (string, error) {
 	salt := make([]byte, saltBytes)
 	rand.Read(salt) // never fails (crypto/rand)
 	p := parameters{memory: h.config.MemoryKiB, passes: h.config.Passes, threads: h.config.Threads, salt: salt}
-	sum, err := h.derive(ctx, p, plain)
-	if err != nil {
+	if _, err := h.turn(ctx, func() { p.sum = p.derive(plain, hashBytes) }); err != nil {
 		return "", err
 	}
-	p.sum = sum
 	return p.String(), nil
 }
 
-// Verify checks a password against a PHC text. An empty text stands for nobody: the answer is false and takes as long. rehash says
-// that the password was right and its hash has other costs than are configured now.
-func (h *Hasher) Verify(ctx context.Context, phc, plain string) (ok, rehash bool, err error) {
-	nobody := phc == "" || len(plain) > MaxBytes
+// Verify checks a password against a stored text: a PHC text of Hash, or a form that Importable accepts. An empty or unusable text
+// stands for nobody: the answer is false and takes as long. rehash says that the password was right and its hash has another form or
+// other costs than Hash makes now.
+func (h *Hasher) Verify(ctx context.Context, stored, plain string) (ok, rehash bool, err error) {
+	nobody := stored == "" || Unusable(stored) || len(plain) > MaxBytes
 	if nobody {
-		phc = h.dummy
+		stored = h.dummy
 	}
-	p, err := parse(phc)
+	v, err := parse(stored)
 	if err != nil {
 		return false, false, err
 	}
-	sum, err := h.derive(ctx, p, plain[:min(len(plain), MaxBytes)])
-	if err != nil || nobody || subtle.ConstantTimeCompare(sum, p.sum) != 1 {
+	plain = plain[:min(len(plain), MaxBytes)]
+	took, err := h.turn(ctx, func() { ok = v.matches(plain) })
+	if err != nil {
 		return false, false, err
 	}
-	current := p.memory == h.config.MemoryKiB && p.passes == h.config.Passes && p.threads == h.config.Threads
-	return true, !current, nil
+	if !ok || nobody {
+		return false, false, h.pace.keep(ctx, v.foreign, took)
+	}
+	return true, v.foreign || !h.current(v.parameters), nil
 }
 
-// derive waits for its turn. Without a bound a burst of sign-ins would take all memory and processors.
-func (h *Hasher) derive(ctx context.Context, p parameters, plain string) ([]byte, error) {
+func (h *Hasher) current(p parameters) bool {
+	return p.memory == h.config.MemoryKiB && p.passes == h.config.Passes && p.threads == h.config.Threads
+}
+
+// turn waits for its turn to work and returns how long the work took. Without a bound a burst of sign-ins would take all memory and
+// processors.
+func (h *Hasher) turn(ctx context.Context, work func()) (time.Duration, error) {
 	select {
 	case h.waiting <- struct{}{}:
 		defer func() { <-h.waiting }()
 	default:
-		return nil, ErrBusy
+		return 0, ErrBusy
 	}
 	select {
 	case h.running <- struct{}{}:
 		defer func() { <-h.running }()
 	case <-ctx.Done():
-		return nil, fmt.Errorf("%w: %w", ErrBusy, ctx.Err())
+		return 0, fmt.Errorf("%w: %w", ErrBusy, ctx.Err())
 	}
-	return argon2.IDKey([]byte(norm.NFC.String(plain)), p.salt, p.passes, p.memory, p.threads, hashBytes), nil
+	begun := time.Now() //nolint:forbidigo // measures a duration
+	work()
+	return time.Since(begun), nil
 }
 
 type parameters struct {
@@ -142,15 +160,18 @@ type parameters struct {
 	salt, sum      []byte
 }
 
+// derive is argon2id of the NFC form of a password.
+func (p parameters) derive(plain string, length uint32) []byte {
+	return argon2.IDKey([]byte(norm.NFC.String(plain)), p.salt, p.passes, p.memory, p.threads, length)
+}
+
 // String is the PHC form.
 func (p parameters) String() string {
 	encode := base64.RawStdEncoding.EncodeToString
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, p.memory, p.passes, p.threads, encode(p.salt), encode(p.sum))
 }
 
-var errFormat = errors.New("the stored password hash cannot be read")
-
-func parse(phc string) (parameters, error) {
+func parsePHC(phc string) (parameters, error) {
 	var (
 		p       parameters
 		version int
@@ -176,7 +197,7 @@ func parse(phc string) (parameters, error) {
 }
 
 func (p parameters) sane() bool {
-	return len(p.salt) >= minSaltBytes && len(p.sum) == hashBytes &&
-		p.memory >= 8*uint32(p.threads) && p.memory <= maxMemoryKiB &&
-		p.passes > 0 && p.passes <= maxPasses && p.threads > 0 && p.threads <= maxThreads
+	return len(p.salt) >= minSaltBytes && len(p.sum) >= minHashBytes && len(p.sum) <= maxHashBytes &&
+		p.memory >= 8*uint32(p.threads) && p.memory <= MaxMemoryKiB &&
+		p.passes > 0 && p.passes <= MaxPasses && p.threads > 0 && p.threads <= MaxThreads
 }

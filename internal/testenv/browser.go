@@ -122,7 +122,7 @@ func (b *Browser) Screenshot(name string) {
 		b.tb.Fatal(err)
 	}
 	for _, scheme := range []string{"light", "dark"} {
-		for size, width := range map[string]int64{"desktop": 1280, "phone": 360} {
+		for size, width := range map[string]int64{"desktop": 1280, "phone": 390} {
 			b.do("screenshot", scheming(scheme), chromedp.EmulateViewport(width, 800))
 			image, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
 			if err != nil {

@@ -1,4 +1,4 @@
-// Package testenv gives tests real servers: PostgreSQL, Redis, Chromium. Each is started once for a test process, on loopback, and ends
+// Package testenv gives tests real servers: PostgreSQL, Redis, Chromium, SMTP. Each is started once for a test process, on loopback, and ends
 // with it.
 package testenv
 

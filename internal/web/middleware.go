@@ -98,7 +98,7 @@ func (o Options) log(r *http.Request, e *event, w *statusRecorder, route *chi.Co
 	status := cmp.Or(w.status, http.StatusOK) // what net/http sends for a handler that says nothing
 	attributes := []slog.Attr{
 		slog.String("request_id", e.id), slog.String("method", r.Method), slog.String("route", pattern(route)),
-		slog.Int("status", status), slog.Int64("bytes", w.bytes), slog.Duration("took", o.Now().Sub(started)),
+		slog.Int("status", status), slog.Int64("bytes", w.bytes), slog.Float64("took_ms", milliseconds(o.Now().Sub(started))),
 		slog.String("address", ClientAddress(r, o.TrustedProxies)),
 	}
 	if status >= http.StatusInternalServerError {
@@ -108,6 +108,9 @@ func (o Options) log(r *http.Request, e *event, w *statusRecorder, route *chi.Co
 	defer e.mu.Unlock()
 	o.Logger.LogAttrs(r.Context(), level, "request", append(attributes, e.attributes...)...)
 }
+
+// milliseconds with microseconds behind the point: one number with its unit in the key, whatever the format of the log.
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 func pattern(route *chi.Context) string {
 	if len(route.RoutePatterns) == 0 {

@@ -13,6 +13,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -57,6 +58,7 @@ var _ session.Store = (*DB)(nil)
 // Open connects lazily; a server that is away shows as store.ErrUnavailable at the first use and is used again once it is back.
 // It warns if the server may evict live sessions.
 func Open(ctx context.Context, o Options) (*DB, error) {
+	silence()
 	options, err := universal(o)
 	if err != nil {
 		return nil, err
@@ -71,6 +73,15 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	}
 	return db, nil
 }
+
+// silence keeps the library from writing lines of its own to standard error, beside the log. What it would say comes back as an error
+// from each use. Its logger is one for the whole process, hence once.
+var silence = sync.OnceFunc(func() { redis.SetLogger(silent{}) })
+
+type silent struct{}
+
+// Printf says nothing.
+func (silent) Printf(context.Context, string, ...any) {}
 
 func universal(o Options) (*redis.UniversalOptions, error) {
 	single, err := redis.ParseURL(o.URL.Reveal())

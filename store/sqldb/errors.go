@@ -25,6 +25,7 @@ var conflicts = map[string]string{
 	"memberships_owner": "owner", "memberships.organization_id": "owner",
 	"groups_organization_name": "name", "groups.organization_id, groups.name": "name",
 	"groups_shared_name": "name", "groups.name": "name",
+	"invitations_open": "email", "invitations.organization_id, invitations.value": "email",
 	"identities_pkey": "identity", "identities.connector, identities.subject": "identity",
 	"email_addresses_user_value": "email", "email_addresses.user_id, email_addresses.value": "email",
 	"email_addresses_verified": "email", "email_addresses.value": "email",
@@ -86,6 +87,8 @@ func translateSQLite(err *sqlite.Error) error {
 	switch err.Code() & 0xff {
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY:
 		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+	case sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT:
+		return fmt.Errorf("the file is damaged or not an SQLite database: %w", err)
 	default:
 		return err
 	}

@@ -2,18 +2,14 @@ package sqldb
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"gatehouse/internal/id"
-	"gatehouse/store"
 	"gatehouse/tenancy"
 )
 
 var (
-	addressesVerified = plain(`SELECT email FROM email_addresses WHERE user_id = $1 AND verified ORDER BY is_primary DESC, created, id`)
-	identityAny       = plain(`SELECT 1 FROM identities WHERE user_id = $1 LIMIT 1`)
-	usersExpiring     = plain(`SELECT ` + userColumns + ` FROM users u WHERE u.active AND u.expiration_date <> ''
+	usersExpiring = plain(`SELECT ` + userColumns + ` FROM users u WHERE u.active AND u.expiration_date <> ''
 		AND u.expiration_date >= $1 AND u.expiration_date < $2 AND (u.expiration_date, u.id) > ($3, $4)
 		ORDER BY u.expiration_date, u.id LIMIT $5`)
 	passwordsAging = plain(`SELECT ` + userColumns + ` FROM users u WHERE u.active AND u.password_hash <> '' AND u.staff = $1
@@ -24,20 +20,6 @@ var (
 	invitationsExpired = unscoped("expired for everybody", `DELETE FROM invitations
 		WHERE id IN (SELECT id FROM invitations WHERE expires < $1 ORDER BY expires LIMIT $2)`)
 )
-
-// VerifiedAddresses implements tenancy.Passwords.
-func (q *queries) VerifiedAddresses(ctx context.Context, user id.User) ([]string, error) {
-	return all(ctx, q, q.read, value[string], addressesVerified, string(user))
-}
-
-// HasIdentity implements tenancy.Passwords.
-func (q *queries) HasIdentity(ctx context.Context, user id.User) (bool, error) {
-	_, err := one(ctx, q, q.read, value[int], identityAny, string(user))
-	if errors.Is(err, store.ErrNotFound) {
-		return false, nil
-	}
-	return err == nil, err
-}
 
 // ExpiringUsers implements tenancy.Expiries.
 func (q *queries) ExpiringUsers(ctx context.Context, from, until tenancy.Date, after tenancy.User, limit int) ([]tenancy.User, error) {

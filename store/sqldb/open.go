@@ -1,6 +1,6 @@
 // Package sqldb stores everything durable in SQLite or PostgreSQL, and, where no Redis is configured, the short-lived state too.
 //
-// One SQL text serves both engines. DB implements tenancy.Store, mfa.Store and provider.Store; DB.Ephemeral is a session.Store.
+// One SQL text serves both engines. DB implements the Store of tenancy, mfa, provider, notify and jobs; DB.Ephemeral is a session.Store.
 package sqldb
 
 import (
@@ -38,6 +38,7 @@ type Options struct {
 	Logger   *slog.Logger      // may be nil
 	PoolSize int               // connections at the most; 0 = 8. SQLite adds one writer, or has one connection at all if it is 1
 	Trace    func(text string) // called with each statement but BEGIN and COMMIT, for counting; may be nil
+	Enqueued func()            // called when a message has come into the outbox, after the commit; must not block; may be nil
 	Fields   tenancy.Fields    // of users: which of them are searched and unique
 }
 
@@ -51,14 +52,18 @@ type DB struct {
 	logger      *slog.Logger
 	trace       func(string)
 	counts      counts
+	enqueued    func()
 	fields      tenancy.Fields
 }
 
 // Open connects lazily: a PostgreSQL server that is away shows at the first statement, as store.ErrUnavailable. Call Migrate next.
 func Open(_ context.Context, o Options) (*DB, error) {
-	db := &DB{now: o.Now, logger: o.Logger, trace: o.Trace, fields: o.Fields, counts: counts{now: o.Now}}
+	db := &DB{now: o.Now, logger: o.Logger, trace: o.Trace, enqueued: o.Enqueued, fields: o.Fields, counts: counts{now: o.Now}}
 	if db.logger == nil {
 		db.logger = slog.New(slog.DiscardHandler)
+	}
+	if db.enqueued == nil {
+		db.enqueued = func() {}
 	}
 	if o.PoolSize == 0 {
 		o.PoolSize = 8

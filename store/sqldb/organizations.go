@@ -2,7 +2,7 @@ package sqldb
 
 import (
 	"context"
-	"time"
+	"slices"
 
 	"gatehouse/internal/id"
 	"gatehouse/store"
@@ -21,17 +21,23 @@ var (
 	organizationByID   = scoped(`SELECT ` + organizationColumns + ` FROM organizations o WHERE o.id = $1 AND {o.id}`)
 	organizationBySlug = scoped(`SELECT ` + organizationColumns + ` FROM organizations o WHERE o.slug = $1 AND {o.id}`)
 
-	membershipInsert = unscoped("an insert; AddMembership checks the organization",
-		`INSERT INTO memberships (id, user_id, organization_id, role, created, modified) VALUES ($1, $2, $3, $4, $5, $6)`)
-	membershipsOfUser = scoped(`SELECT m.id, m.user_id, m.organization_id, m.role, m.created, m.modified, m.version FROM memberships m
-		WHERE m.user_id = $1 AND {m.organization_id} ORDER BY m.id`)
-	membershipRole = scoped(`UPDATE memberships SET role = $3, modified = $4, version = version + 1 WHERE id = $1 AND role = $2 AND {organization_id}`)
+	organizationDelete = scoped(`DELETE FROM organizations WHERE id = $1 AND {id}`)
+	organizationTokens = unscoped("of the organization just deleted", `DELETE FROM api_tokens WHERE organization_id = $1`)
+
+	organizationContents = scoped(`SELECT (SELECT COUNT(*) FROM memberships m WHERE m.organization_id = o.id),
+		(SELECT COUNT(*) FROM memberships m WHERE m.organization_id = o.id AND NOT EXISTS
+			(SELECT 1 FROM memberships other WHERE other.user_id = m.user_id AND other.organization_id <> o.id)),
+		(SELECT COUNT(*) FROM groups g WHERE g.organization_id = o.id),
+		(SELECT COUNT(*) FROM invitations i WHERE i.organization_id = o.id AND i.state = 'open'),
+		(SELECT COUNT(*) FROM clients c WHERE c.organization_id = o.id),
+		(SELECT COUNT(*) FROM api_tokens t WHERE t.organization_id = o.id)
+		FROM organizations o WHERE o.id = $1 AND {o.id}`)
 
 	standingPlaces = unscoped("all places of one user, to make his scope and tokens",
 		`SELECT `+organizationColumns+`, m.role FROM memberships m JOIN organizations o ON o.id = m.organization_id
-		WHERE m.user_id = $1 AND o.active ORDER BY o.name, o.id`)
+		WHERE m.user_id = $1 ORDER BY o.name, o.id`)
 	standingGroups = unscoped("all groups of one user, to make his scope and tokens",
-		`SELECT g.id, COALESCE(g.organization_id, ''), g.name, COALESCE(p.permission, '') FROM group_members gm
+		`SELECT `+groupColumns+` FROM group_members gm
 		JOIN groups g ON g.id = gm.group_id LEFT JOIN group_permissions p ON p.group_id = g.id
 		WHERE gm.user_id = $1 ORDER BY g.name, g.id, p.permission`)
 	standingPermissions = plain(`SELECT permission FROM user_permissions WHERE user_id = $1 ORDER BY permission`)
@@ -99,36 +105,31 @@ func (q *queries) OrganizationBySlug(ctx context.Context, scope tenancy.Scope, s
 	return one(ctx, q, q.read, scanOrganization, s, args...)
 }
 
-// AddMembership implements tenancy.Organizations.
-func (q *queries) AddMembership(ctx context.Context, scope tenancy.Scope, m tenancy.Membership) error {
-	if !scope.Covers(m.Organization) {
-		return store.ErrNotFound
-	}
-	_, err := q.exec(ctx, membershipInsert, string(m.ID), string(m.User), string(m.Organization), string(m.Role), micros(m.Created), micros(m.Modified))
-	return err
+// DeleteOrganization implements tenancy.Organizations. Its clients go with it, so that every node has to read them again.
+func (q *queries) DeleteOrganization(ctx context.Context, scope tenancy.Scope, organization id.Organization) error {
+	return q.transaction(ctx, func(tx *queries) error {
+		s, args := organizationDelete.in(scope, string(organization))
+		if err := tx.mustChange(ctx, s, args...); err != nil {
+			return err
+		}
+		if _, err := tx.exec(ctx, organizationTokens, string(organization)); err != nil {
+			return err
+		}
+		_, err := tx.exec(ctx, clientsVersionUp)
+		return err
+	})
 }
 
-// Memberships implements tenancy.Organizations.
-func (q *queries) Memberships(ctx context.Context, scope tenancy.Scope, user id.User) ([]tenancy.Membership, error) {
-	s, args := membershipsOfUser.in(scope, string(user))
-	return all(ctx, q, q.read, func(row scanner) (tenancy.Membership, error) {
-		var (
-			m                 tenancy.Membership
-			created, modified int64
-		)
-		err := row.Scan(&m.ID, &m.User, &m.Organization, &m.Role, &created, &modified, &m.Version)
-		m.Created, m.Modified = fromMicros(created), fromMicros(modified)
-		return m, err
+// Contents implements tenancy.Organizations.
+func (q *queries) Contents(ctx context.Context, scope tenancy.Scope, organization id.Organization) (tenancy.Contents, error) {
+	s, args := organizationContents.in(scope, string(organization))
+	return one(ctx, q, q.read, func(row scanner) (tenancy.Contents, error) {
+		var c tenancy.Contents
+		return c, row.Scan(&c.Memberships, &c.Homeless, &c.Groups, &c.Invitations, &c.Clients, &c.APITokens)
 	}, s, args...)
 }
 
-// SetRole implements tenancy.Organizations.
-func (q *queries) SetRole(ctx context.Context, scope tenancy.Scope, membership id.Membership, from, to tenancy.Role, now time.Time) error {
-	s, args := membershipRole.in(scope, string(membership), string(from), string(to), micros(now))
-	return q.conditional(ctx, s, args...)
-}
-
-// Standing implements tenancy.Organizations with four statements.
+// Standing implements tenancy.Members with four statements.
 func (q *queries) Standing(ctx context.Context, user id.User) (tenancy.Standing, error) {
 	var (
 		standing tenancy.Standing
@@ -137,47 +138,29 @@ func (q *queries) Standing(ctx context.Context, user id.User) (tenancy.Standing,
 	if standing.User, err = q.User(ctx, user); err != nil {
 		return tenancy.Standing{}, err
 	}
-	standing.Places, err = all(ctx, q, q.read, scanPlace, standingPlaces, string(user))
+	places, err := all(ctx, q, q.read, scanPlace, standingPlaces, string(user))
 	if err != nil {
 		return tenancy.Standing{}, err
+	}
+	for _, place := range places {
+		if place.Organization.Active {
+			standing.Places = append(standing.Places, place)
+		} else {
+			standing.Disabled = append(standing.Disabled, place)
+		}
 	}
 	groups, err := all(ctx, q, q.read, scanGroupPermission, standingGroups, string(user))
 	if err != nil {
 		return tenancy.Standing{}, err
 	}
 	standing.Groups = gather(groups, func(group tenancy.Group) bool {
-		_, member := standing.In(group.Organization)
-		return group.Organization == "" || member
+		return group.Organization == "" || among(standing.Places, group.Organization)
 	})
+	standing.DisabledGroups = gather(groups, func(group tenancy.Group) bool { return among(standing.Disabled, group.Organization) })
 	standing.Permissions, err = all(ctx, q, q.read, value[tenancy.Permission], standingPermissions, string(user))
 	return standing, err
 }
 
-// scanGroupPermission reads a group with at most one of its permissions.
-func scanGroupPermission(row scanner) (tenancy.Group, error) {
-	var (
-		group      tenancy.Group
-		permission tenancy.Permission
-	)
-	err := row.Scan(&group.ID, &group.Organization, &group.Name, &permission)
-	if permission != "" {
-		group.Permissions = []tenancy.Permission{permission}
-	}
-	return group, err
-}
-
-// gather joins consecutive rows of one group and keeps those that count.
-func gather(rows []tenancy.Group, counts func(tenancy.Group) bool) []tenancy.Group {
-	var groups []tenancy.Group
-	for _, row := range rows {
-		last := len(groups) - 1
-		switch {
-		case !counts(row):
-		case last >= 0 && groups[last].ID == row.ID:
-			groups[last].Permissions = append(groups[last].Permissions, row.Permissions...)
-		default:
-			groups = append(groups, row)
-		}
-	}
-	return groups
+func among(places []tenancy.Place, organization id.Organization) bool {
+	return slices.ContainsFunc(places, func(place tenancy.Place) bool { return place.Organization.ID == organization })
 }

@@ -11,7 +11,9 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"gatehouse/jobs"
 	"gatehouse/mfa"
+	"gatehouse/notify"
 	"gatehouse/provider"
 	"gatehouse/store"
 	"gatehouse/tenancy"
@@ -21,6 +23,8 @@ var (
 	_ tenancy.Store  = (*DB)(nil)
 	_ mfa.Store      = (*DB)(nil)
 	_ provider.Store = (*DB)(nil)
+	_ notify.Store   = (*DB)(nil)
+	_ jobs.Store     = (*DB)(nil)
 )
 
 // queries are all operations, on the pools or within one transaction.
@@ -32,7 +36,10 @@ type queries struct {
 
 // outcome is the first statement that failed in a transaction. PostgreSQL refuses everything after one, SQLite would go on and
 // commit the rest; with this both do the former.
-type outcome struct{ failed error }
+type outcome struct {
+	failed   error
+	enqueued bool // a message waits for the commit
+}
 
 type connection interface {
 	ExecContext(ctx context.Context, text string, args ...any) (sql.Result, error)
@@ -175,7 +182,13 @@ func (q *queries) once(ctx context.Context, work func(tx *queries) error) error 
 	if within.tx.failed != nil {
 		return within.tx.failed
 	}
-	return translate(tx.Commit())
+	if err := tx.Commit(); err != nil {
+		return translate(err)
+	}
+	if within.tx.enqueued {
+		q.db.enqueued()
+	}
+	return nil
 }
 
 // micros is how times are stored; the zero time is 0.

@@ -10,6 +10,8 @@ import (
 
 	"gatehouse/internal/secret"
 	"gatehouse/internal/testenv"
+	"gatehouse/jobs"
+	"gatehouse/notify"
 	"gatehouse/store"
 	"gatehouse/store/sqldb"
 	"gatehouse/store/storetest"
@@ -39,7 +41,7 @@ func engines(t *testing.T, run func(t *testing.T, open func(t *testing.T, now fu
 
 func open(t *testing.T, url string, pool int, now func() time.Time) *sqldb.DB {
 	t.Helper()
-	db, err := sqldb.Open(t.Context(), sqldb.Options{URL: secret.New(url), Now: now, PoolSize: pool})
+	db, err := sqldb.Open(t.Context(), sqldb.Options{URL: secret.New(url), Now: now, PoolSize: pool, Fields: storetest.Fields(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,6 +62,8 @@ func TestConformance(t *testing.T) {
 		t.Run("Provider", func(t *testing.T) {
 			storetest.Provider(t, func(t *testing.T) storetest.ProviderStore { return fresh(t) })
 		})
+		t.Run("Outbox", func(t *testing.T) { storetest.Outbox(t, func(t *testing.T) notify.Store { return fresh(t) }) })
+		t.Run("Jobs", func(t *testing.T) { storetest.Jobs(t, func(t *testing.T) jobs.Store { return fresh(t) }) })
 	})
 }
 

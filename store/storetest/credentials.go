@@ -31,15 +31,6 @@ func testRehash(t *testing.T, w *world) {
 	}
 }
 
-func testHasIdentity(t *testing.T, w *world) {
-	must(t, w.CreateIdentity(t.Context(), tenancy.Identity{Connector: "staff", Subject: "1", User: w.ada.ID, Created: noon}))
-	for user, wanted := range map[id.User]bool{w.ada.ID: true, w.grace.ID: false, "nobody": false} {
-		if has, err := w.HasIdentity(t.Context(), user); err != nil || has != wanted {
-			t.Errorf("has identity = %v, %v", has, err)
-		}
-	}
-}
-
 // names are usernames in the order given.
 func names(users []tenancy.User) []string {
 	var found []string

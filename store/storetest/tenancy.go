@@ -86,7 +86,7 @@ func (w *world) scope(t *testing.T, user id.User) tenancy.Scope {
 	return scope
 }
 
-// Tenancy runs the suite of tenancy.Store.
+// Tenancy runs the suite of tenancy.Store, opened with Fields.
 func Tenancy(t *testing.T, open func(t *testing.T) TenancyStore) {
 	for name, test := range listings() {
 		t.Run(name, func(t *testing.T) { test(t, newWorld(t, open(t))) })
@@ -97,9 +97,17 @@ func Tenancy(t *testing.T, open func(t *testing.T) TenancyStore) {
 		"Memberships": testMemberships, "OneOwner": testOneOwner, "Standing": testStanding, "Groups": testGroups, "Identities": testIdentities,
 		"SetRole": testSetRole, "Once": testOnce, "TransactionRollsBack": testRollback, "RefusalEndsTransaction": testRefusal, "Record": testRecord,
 		"BadText": testBadText, "RaceIdentifier": testRaceIdentifier, "RaceOwner": testRaceOwner, "RacePasswordHash": testRacePasswordHash,
+		"Membership": testMembership, "RemoveMembership": testRemoveMembership, "Room": testRoom, "RaceTransfer": testRaceTransfer, "DeleteOrganization": testDeleteOrganization,
+		"Invitations": testInvitations, "RenewInvitation": testRenewInvitation, "TakeInvitation": testTakeInvitation,
+		"Permissions": testPermissions, "UserPermissions": testUserPermissions,
+		"UpdateGroup": testUpdateGroup, "DeleteGroup": testDeleteGroup, "GroupsOf": testGroupsOf,
 		"Rehash": testRehash, "ExpiringUsers": testExpiringUsers, "AgingPasswords": testAgingPasswords, "DeactivateExpired": testDeactivateExpired,
-		"APITokens": testAPITokens, "APITokensDeleted": testAPITokensDeleted, "APITokensExpired": testAPITokensExpired, "HasIdentity": testHasIdentity,
+		"APITokens": testAPITokens, "APITokensDeleted": testAPITokensDeleted, "APITokensExpired": testAPITokensExpired,
 		"RaceIdentity": testRaceIdentity, "RaceNames": testRaceNames,
+		"Emails": testEmails, "VerifyEmail": testVerifyEmail, "PrimaryEmail": testPrimaryEmail, "DeleteEmail": testDeleteEmail,
+		"RaceVerify": testRaceVerify, "RaceMirror": testRaceMirror, "Profile": testProfile, "UniqueValues": testUniqueValues,
+		"DeleteUser": testDeleteUser, "LastSuperuser": testLastSuperuser, "RaceSuperusers": testRaceSuperusers, "DeleteIdentity": testDeleteIdentity,
+		"ExportUsers": testExportUsers,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, newWorld(t, open(t))) })
 	}
@@ -228,7 +236,9 @@ func testStanding(t *testing.T, w *world) {
 		{ID: id.New[id.Group](), Name: "Of A", Organization: w.a.ID, Permissions: []tenancy.Permission{"app.change_x"}},
 		{ID: id.New[id.Group](), Name: "Of B", Organization: w.b.ID},
 	}
-	for _, g := range groups {
+	for i := range groups {
+		groups[i].Created, groups[i].Modified, groups[i].Version = noon, noon, 1
+		g := groups[i]
 		must(t, w.CreateGroup(t.Context(), w.all, g))
 		must(t, w.AddToGroup(t.Context(), w.all, g.ID, w.both.ID))
 		must(t, w.AddToGroup(t.Context(), w.all, g.ID, w.both.ID))
@@ -254,6 +264,9 @@ func testStanding(t *testing.T, w *world) {
 	must(t, err)
 	if len(standing.Places) != 1 || standing.Places[0].Organization.ID != w.a.ID || len(standing.Groups) != 2 {
 		t.Errorf("after disabling: places %v, groups %v", standing.Places, standing.Groups)
+	}
+	if len(standing.Disabled) != 1 || standing.Disabled[0].Organization.ID != w.b.ID || len(standing.DisabledGroups) != 1 || standing.DisabledGroups[0].Name != "Of B" {
+		t.Errorf("after disabling: disabled places %v, groups %v", standing.Disabled, standing.DisabledGroups)
 	}
 	_, err = w.Standing(t.Context(), "nobody")
 	want(t, err, store.ErrNotFound)

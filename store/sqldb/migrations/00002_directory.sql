@@ -145,10 +145,12 @@ CREATE INDEX outbox_created ON outbox (created);
 -- One row per periodic job: who runs it, until when, and how it went.
 CREATE TABLE jobs (
     name TEXT PRIMARY KEY,
+    schedule TEXT NOT NULL,
     holder TEXT NOT NULL,
     leased_until BIGINT NOT NULL,
     due BIGINT NOT NULL,
     started BIGINT NOT NULL,
     finished BIGINT NOT NULL,
-    outcome TEXT NOT NULL
+    outcome TEXT NOT NULL,
+    summary TEXT NOT NULL
 );
