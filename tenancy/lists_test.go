@@ -156,17 +156,18 @@ func TestListRowsAsRead(t *testing.T) {
 	}
 }
 
-// TestDisabledOrganizationInLists: superusers and its managers list it and who is in it.
+// TestDisabledOrganizationInLists: superusers and its managers list it, and who is in it.
 func TestDisabledOrganizationInLists(t *testing.T) {
 	l := newListed(t)
 	manager := l.user(t, tenancy.NewUser{Username: "manager"})
 	l.member(t, l.a, manager, tenancy.Manager)
-	l.group(t, tenancy.Group{Name: "viewers", Permissions: l.viewer}, manager)
+	member := l.user(t, tenancy.NewUser{Username: "member", Organization: l.b})
+	l.group(t, tenancy.Group{Name: "viewers", Permissions: l.viewer}, manager, member)
 	l.disable(t, l.a)
 	for name, c := range map[string]struct {
 		scope                tenancy.Scope
 		users, organizations int
-	}{"superuser": {system(), 2, 2}, "manager": {l.scope(t, manager), 2, 1}} {
+	}{"superuser": {system(), 2, 2}, "manager": {l.scope(t, manager), 2, 1}, "member": {l.scope(t, member), 0, 0}} {
 		users := must(l.ListUsers(t.Context(), c.scope, tenancy.UserFilter{Organization: l.a}, tenancy.Query{}))(t)
 		organizations := must(l.ListOrganizations(t.Context(), c.scope, tenancy.OrganizationFilter{}, tenancy.Query{}))(t)
 		if users.Count != c.users || organizations.Count != c.organizations {

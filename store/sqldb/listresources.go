@@ -22,7 +22,7 @@ var (
 	})
 	organizationSearch = narrow(`o.search LIKE ? ESCAPE '\'`)
 	organizationActive = flag{wide(`o.active`), narrow(`NOT o.active`)}
-	organizationOf     = narrow(`EXISTS (SELECT 1 FROM memberships m WHERE m.organization_id = o.id AND m.user_id = ? AND {m.organization_id})`)
+	organizationOf     = narrow(`o.id IN (SELECT m.organization_id FROM memberships m WHERE m.user_id = ? AND {m.organization_id})`)
 
 	membershipList = listed(listing[tenancy.MembershipRow]{
 		name: "memberships", from: "memberships m", tenant: wide(`{m.organization_id}`), identity: []column{{text: "m.id"}}, order: "organization",
@@ -94,8 +94,8 @@ var (
 		orders:  map[string][]column{"created": {{text: "i.created", number: true}}, "last_login": {{text: "i.last_login", number: true}}},
 		columns: `i.connector, i.subject, i.user_id, i.created, i.last_login`, scan: scanIdentity,
 	})
-	identityIn = narrow(`EXISTS (SELECT 1 FROM memberships m JOIN users u ON u.id = m.user_id
-		WHERE m.user_id = i.user_id AND NOT u.superuser AND {m.organization_id})`)
+	identityIn = narrow(`i.user_id IN (SELECT m.user_id FROM memberships m JOIN users u ON u.id = m.user_id
+		WHERE NOT u.superuser AND {m.organization_id})`)
 	identityOf = narrow(`i.user_id = ?`)
 	identityAt = narrow(`i.connector = ?`)
 )

@@ -26,18 +26,19 @@ var (
 		scan: scanUserRow,
 	})
 
+	// Users of organizations are found by IN, never by a join, so that each is there once; SQLite makes nothing good of EXISTS.
 	userSearch    = narrow(`u.search LIKE ? ESCAPE '\'`)
 	userSearchAll = narrow(`(u.search || '') LIKE ? ESCAPE '\'`) // no index is for that
 	userAbove     = wide(`NOT u.superuser`)
-	userIn        = narrow(`EXISTS (SELECT 1 FROM memberships m WHERE m.user_id = u.id AND {m.organization_id})`)
-	userInOne     = narrow(`EXISTS (SELECT 1 FROM memberships m WHERE m.user_id = u.id AND m.organization_id = ? AND {m.organization_id})`)
-	userWithRole  = narrow(`EXISTS (SELECT 1 FROM memberships m WHERE m.user_id = u.id AND m.role = ? AND {m.organization_id})`)
-	userInOneWith = narrow(`EXISTS (SELECT 1 FROM memberships m WHERE m.user_id = u.id AND m.organization_id = ? AND m.role = ? AND {m.organization_id})`)
-	userInGroup   = narrow(`EXISTS (SELECT 1 FROM group_members gm JOIN groups g ON g.id = gm.group_id
-		WHERE gm.user_id = u.id AND g.id = ? AND {g.organization_id|shared})`)
-	userNamed = narrow(`EXISTS (SELECT 1 FROM identifiers i WHERE i.value = ? AND i.user_id = u.id AND i.kind = 'username')`)
+	userIn        = narrow(`u.id IN (SELECT m.user_id FROM memberships m WHERE {m.organization_id})`)
+	userInOne     = narrow(`u.id IN (SELECT m.user_id FROM memberships m WHERE m.organization_id = ? AND {m.organization_id})`)
+	userWithRole  = narrow(`u.id IN (SELECT m.user_id FROM memberships m WHERE m.role = ? AND {m.organization_id})`)
+	userInOneWith = narrow(`u.id IN (SELECT m.user_id FROM memberships m WHERE m.organization_id = ? AND m.role = ? AND {m.organization_id})`)
+	userInGroup   = narrow(`u.id IN (SELECT gm.user_id FROM group_members gm JOIN groups g ON g.id = gm.group_id
+		WHERE g.id = ? AND {g.organization_id|shared})`)
+	userNamed = narrow(`u.id IN (SELECT i.user_id FROM identifiers i WHERE i.value = ? AND i.kind = 'username')`)
 	// An address that is also the user's name stands among identifiers as that.
-	userAt = narrow(`EXISTS (SELECT 1 FROM identifiers i WHERE i.value = ? AND i.user_id = u.id AND (i.kind = 'email' OR u.email = u.username))`)
+	userAt = narrow(`u.id IN (SELECT i.user_id FROM identifiers i WHERE i.value = ? AND (i.kind = 'email' OR u.email = u.username))`)
 
 	userActive    = flag{wide(`u.active`), wide(`NOT u.active`)}
 	userStaff     = flag{wide(`u.staff`), wide(`NOT u.staff`)}

@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/pressly/goose/v3"
+
 	"gatehouse/tenancy"
 )
 
@@ -94,16 +96,22 @@ func pageText[T any](l listing[T], r *request, o order, start position, counted 
 		places = append(places, r.param(value))
 	}
 	within := strings.Join(places, ", ")
-	limit := " LIMIT " + r.param(int64(start.take+1)) + " OFFSET " + r.param(int64(start.skip))
+	take, skip := r.param(int64(start.take+1)), " OFFSET "+r.param(int64(start.skip))
 	along := func(gate string) string {
 		var conditions []string
-		if gate != "" {
+		limit := take
+		switch {
+		case gate == "":
+		case r.dialect == goose.DialectPostgres: // which tests it once, before anything else
 			conditions = append(conditions, gate)
+		default: // SQLite tests a condition at each row, but reads nothing for a limit of 0
+			limit = "CASE WHEN " + gate + " THEN " + take + " ELSE 0 END"
 		}
 		if within != "" {
 			conditions = append(conditions, o.past(o.expressions(), within, start))
 		}
-		return "SELECT " + o.columnsAs() + " FROM " + l.from + " WHERE " + r.all(strings.Join(conditions, " AND ")) + o.by(o.expressions(), start.backward) + limit
+		return "SELECT " + o.columnsAs() + " FROM " + l.from + " WHERE " + r.all(strings.Join(conditions, " AND ")) + o.by(o.expressions(), start.backward) +
+			" LIMIT " + limit + skip
 	}
 	keys, few := names[:len(o.keys)], strconv.Itoa(countLimit)
 	var text strings.Builder
@@ -119,7 +127,7 @@ func pageText[T any](l listing[T], r *request, o order, start position, counted 
 		}
 		text.WriteString("WITH hits AS MATERIALIZED (SELECT " + o.columnsAs() + " FROM " + l.from + " WHERE " + r.all("") + " LIMIT " + few + " + 1), " +
 			"total AS MATERIALIZED (SELECT count(*) AS n FROM hits), " +
-			"page AS (SELECT * FROM (" + short + o.by(keys, start.backward) + limit + ") few UNION ALL SELECT * FROM (" +
+			"page AS (SELECT * FROM (" + short + o.by(keys, start.backward) + " LIMIT " + take + skip + ") few UNION ALL SELECT * FROM (" +
 			along("(SELECT n FROM total) > "+few) + ") many) SELECT (SELECT n FROM total)")
 	}
 	for _, key := range keys {

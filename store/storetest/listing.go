@@ -19,7 +19,7 @@ func listings() map[string]func(*testing.T, *world) {
 	return map[string]func(*testing.T, *world){
 		"ListUsersScope": testListUsersScope, "ListUsersRow": testListUsersRow, "ListUsersFilters": testListUsersFilters,
 		"ListSearch": testListSearch, "ListWalk": testListWalk, "ListWhileInserting": testListWhileInserting, "ListRefuses": testListRefuses,
-		"ListOrganizations": testListOrganizations, "ListMemberships": testListMemberships, "ListGroups": testListGroups,
+		"ListOrganizations": testListOrganizations, "ListMemberships": testListMemberships, "ListGroups": testListGroups, "ListRenamedGroup": testListRenamedGroup,
 		"ListAuditEvents": testListAuditEvents, "ListIdentities": testListIdentities, "ListInTransaction": testListInTransaction,
 	}
 }

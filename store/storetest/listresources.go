@@ -150,6 +150,18 @@ func testListGroups(t *testing.T, w *world) {
 	}
 }
 
+// testListRenamedGroup: a search looks through the name that a group has now.
+func testListRenamedGroup(t *testing.T, w *world) {
+	g := tenancy.Group{ID: id.New[id.Group](), Name: "Before", Organization: w.a.ID, Version: 1}
+	must(t, w.CreateGroup(t.Context(), w.all, g))
+	g.Name = "After"
+	must(t, w.UpdateGroup(t.Context(), w.all, g))
+	for search, wanted := range map[string][]string{"before": nil, "after": {"After"}} {
+		page, err := w.ListGroups(t.Context(), w.all, tenancy.GroupFilter{}, tenancy.Query{Search: search, Page: 1, Size: 10})
+		wantNames(t, search, wanted, shown(t, page, err, func(g tenancy.Group) string { return g.Name }))
+	}
+}
+
 func testListAuditEvents(t *testing.T, w *world) {
 	for i, e := range []audit.Event{
 		{Action: "user.created", Organization: w.a.ID, Actor: w.ada.ID, Object: "x"},
