@@ -37,6 +37,7 @@ const (
 
 // server is the API over HTTP, on a real database and with a clock that tests set.
 type server struct {
+	path      string // of the database
 	t         *testing.T
 	url       string
 	clock     *storetest.Clock
@@ -61,8 +62,8 @@ func must[T any](value T, err error) func(testing.TB) T {
 func newServer(t *testing.T) *server {
 	t.Helper()
 	s := &server{t: t, clock: storetest.NewClock()}
-	path := filepath.Join(t.TempDir(), "test.db")
-	s.db = must(sqldb.Open(t.Context(), sqldb.Options{URL: secret.New("sqlite:" + path), Now: s.clock.Now}))(t)
+	s.path = filepath.Join(t.TempDir(), "test.db")
+	s.db = must(sqldb.Open(t.Context(), sqldb.Options{URL: secret.New("sqlite:" + s.path), Now: s.clock.Now}))(t)
 	t.Cleanup(func() { _ = s.db.Close() })
 	if err := s.db.Migrate(t.Context()); err != nil {
 		t.Fatal(err)

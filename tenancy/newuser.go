@@ -75,9 +75,9 @@ func (d *Directory) CreateUser(ctx context.Context, scope Scope, n NewUser) (Use
 	if err != nil {
 		return User{}, err
 	}
-	err = asManagerOrOwner(n.Role, func(role Role) error {
+	err = againIfOwned(func() error {
 		return d.write(ctx, d.event(scope, "user.created", string(user.ID), n.Organization), func(tx Store) error {
-			if err := d.createMember(ctx, tx, scope, user, n.Organization, role); err != nil {
+			if err := d.createMember(ctx, tx, scope, user, n.Organization, n.Role); err != nil {
 				return err
 			}
 			if err := joinGroups(ctx, tx, scope, user.ID, n); err != nil {
@@ -133,6 +133,10 @@ func (d *Directory) createMember(ctx context.Context, tx Store, scope Scope, use
 	}
 	if role == "" {
 		role = Member
+	}
+	role, err := ownerIfNone(ctx, tx, organization, role)
+	if err != nil {
+		return err
 	}
 	return roomless(tx.AddMembership(ctx, scope, d.newMembership(organization, user.ID, role)))
 }
