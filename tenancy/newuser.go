@@ -181,7 +181,7 @@ func (d *Directory) welcome(ctx context.Context, tx Store, scope Scope, user Use
 // CreateFirstSuperuser makes the first administrator of an installation. It asks for no authority: whoever sets the installation
 // up has it. ErrSetUpAlready once any superuser exists; of many concurrent calls one succeeds.
 func (d *Directory) CreateFirstSuperuser(ctx context.Context, n NewUser) (User, error) {
-	n.Staff, n.Superuser, n.Inactive, n.Organization = true, true, false, ""
+	n.Staff, n.Superuser, n.Inactive, n.Organization, n.Expires = true, true, false, "", ""
 	if n.Password == "" {
 		return User{}, &Invalid{Fields: map[string][]string{"password": {"Choose a password."}}}
 	}
