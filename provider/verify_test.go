@@ -177,7 +177,7 @@ func TestVerifiedAccessToken(t *testing.T) {
 // TestSignatureSizes: a number of a signature that begins with zeros is as long as the others (RFC 7518 section 3.4). Among so many
 // tokens one without such a number is as likely as a guessed key.
 func TestSignatureSizes(t *testing.T) {
-	f := newFixture(t)
+	f := open(t)
 	short := 0
 	for range 2000 {
 		access := f.post(asRobot()).Access
