@@ -230,6 +230,23 @@ func asManagerOrOwner(role Role, write func(Role) error) error {
 	return err
 }
 
+// unlessOwned is Manager instead of Owner where an organization has an owner, so that only a race meets the conflict: within a larger
+// transaction nobody could try again after it.
+func unlessOwned(ctx context.Context, tx Store, organization id.Organization, role Role) (Role, error) {
+	if role != Owner {
+		return role, nil
+	}
+	_, err := tx.OwnerOf(ctx, System("first owner"), organization)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return Owner, nil
+	case err != nil:
+		return "", err
+	default:
+		return Manager, nil
+	}
+}
+
 // membershipIn finds the membership of a user in one organization within scope.
 func membershipIn(ctx context.Context, tx Store, scope Scope, organization id.Organization, user id.User) (Membership, error) {
 	memberships, err := tx.Memberships(ctx, scope, user)

@@ -134,6 +134,10 @@ func (d *Directory) createMember(ctx context.Context, tx Store, scope Scope, use
 	if role == "" {
 		role = Member
 	}
+	role, err := unlessOwned(ctx, tx, organization, role)
+	if err != nil {
+		return err
+	}
 	return roomless(tx.AddMembership(ctx, scope, d.newMembership(organization, user.ID, role)))
 }
 
