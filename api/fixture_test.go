@@ -76,7 +76,8 @@ func newServer(t *testing.T) *server {
 	s.factors = &mfa.TOTP{Store: s.db, Attempts: s.db.Ephemeral(), Keys: keys, Now: s.clock.Now, Issuer: "Gatehouse"}
 	s.api = api.New(api.Config{
 		Issuer: issuer, Version: "test", Directory: s.directory, Factors: s.factors, Sessions: s.sessions, EndSession: s.sessions.EndByID,
-		Ephemeral: s.db.Ephemeral(), Keys: keys, Session: s.browser, Address: address, Pages: must(ui.New())(t), Now: s.clock.Now,
+		Ephemeral: s.db.Ephemeral(), Keys: keys, Session: s.browser, Address: address,
+		Passwords: session.Guard{Store: s.db.Ephemeral(), Now: s.clock.Now, Name: "password"}, Pages: must(ui.New())(t), Now: s.clock.Now,
 	})
 	if err := s.directory.Bootstrap(t.Context(), system()); err != nil {
 		t.Fatal(err)
