@@ -18,12 +18,15 @@ import (
 	"testing"
 )
 
+// oneError asks whether there is an error, or which.
+const oneError = `!?(err [!=]= nil|errors\.(Is|As)\(err, [^()]*\))`
+
 var (
 	enabled = flag.Bool("mutate", false, "take each check away and run the tests")
 	only    = flag.String("only", "", "mutate only what contains one of these texts, with commas between, as the report writes it")
 	workers = flag.Int("workers", 2, "mutants at once")
 
-	errorAlone = regexp.MustCompile(`^!?(err [!=]= nil|errors\.(Is|As)\(err, [^()]*\))$`)
+	errorAlone = regexp.MustCompile(`^` + oneError + `( (&&|\|\|) ` + oneError + `)*$`)
 )
 
 // policy is the files whose checks are taken away, and the packages whose tests must notice, asked one after the other.
