@@ -86,6 +86,12 @@ func testSuspendedClient(t *testing.T, s provider.Store) {
 			t.Errorf("active %v: the version stays %d, %v", active, after, err)
 		}
 	}
+	before, err := s.ClientsVersion(t.Context())
+	must(t, err)
+	must(t, organizations.DeleteOrganization(t.Context(), scope, o.ID))
+	if after, err := s.ClientsVersion(t.Context()); err != nil || after == before {
+		t.Errorf("deleted: the version stays %d, %v", after, err)
+	}
 }
 
 func newGrant() provider.Grant {
