@@ -81,3 +81,11 @@ func TestInvitationEdges(t *testing.T) {
 		}, "I"},
 	})
 }
+
+// TestFirstSuperuserOfATakenName: the installation is not set up because somebody has the name.
+func TestFirstSuperuserOfATakenName(t *testing.T) {
+	f := newFixture(t)
+	f.user(t, tenancy.NewUser{Username: "ada"})
+	_, err := f.CreateFirstSuperuser(t.Context(), tenancy.NewUser{Username: "ada", Password: goodPassword})
+	wantInvalid(t, err, "username")
+}
