@@ -7,6 +7,7 @@ package tenancy
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"gatehouse/audit"
@@ -98,12 +99,42 @@ func (d *Directory) write(ctx context.Context, event audit.Event, work func(tx S
 }
 
 // Atomically runs several operations in one transaction: all of them happen, or none. work must use only the Directory it is given.
+// Sessions end after the transaction: what is returned may be that they could not be ended, although everything else has happened.
 func (d *Directory) Atomically(ctx context.Context, work func(d *Directory) error) error {
-	return d.Store.InTx(ctx, func(tx Store) error {
-		within := *d
-		within.Store = tx
+	within, later := *d, &endLater{}
+	if d.Sessions != nil {
+		within.Sessions = later
+	}
+	err := d.Store.InTx(ctx, func(tx Store) error {
+		within.Store, later.ends = tx, nil
 		return work(&within)
 	})
+	if err != nil {
+		return err
+	}
+	for _, end := range later.ends {
+		if err := d.Sessions.EndOfUser(ctx, end.user, end.keep); err != nil {
+			return fmt.Errorf("end sessions: %w", err)
+		}
+	}
+	return nil
+}
+
+// endLater keeps in mind whose sessions are to end. They are not in the transaction: to end them within would wait for what it holds.
+type endLater struct {
+	ends []struct {
+		user id.User
+		keep id.Session
+	}
+}
+
+// EndOfUser implements Sessions.
+func (e *endLater) EndOfUser(_ context.Context, user id.User, keep id.Session) error {
+	e.ends = append(e.ends, struct {
+		user id.User
+		keep id.Session
+	}{user, keep})
+	return nil
 }
 
 // tell puts a letter to a user into the outbox, within the transaction of what it tells of.

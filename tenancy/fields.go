@@ -24,12 +24,12 @@ const (
 	LevelSuperuser Level = "superuser"
 )
 
-// levelOf is the level at which scope deals with a user.
+// levelOf is the level at which scope deals with a user. Narrowed scopes are no nearer to their own actor than he is himself.
 func levelOf(scope Scope, user id.User) Level {
 	switch {
 	case scope.Superuser():
 		return LevelSuperuser
-	case scope.is(user):
+	case user != "" && scope.Actor() == user:
 		return LevelUser
 	default:
 		return LevelManager
