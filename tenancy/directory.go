@@ -99,38 +99,37 @@ func (d *Directory) write(ctx context.Context, event audit.Event, work func(tx S
 }
 
 // Atomically runs several operations in one transaction: all of them happen, or none. work must use only the Directory it is given.
-// Sessions end after the transaction: what is returned may be that they could not be ended, although everything else has happened.
+// Sessions that the operations end are ended when they have happened: their store may be the database that the transaction holds.
 func (d *Directory) Atomically(ctx context.Context, work func(d *Directory) error) error {
-	within, later := *d, &endLater{}
-	if d.Sessions != nil {
-		within.Sessions = later
-	}
+	var ended endedLater
 	err := d.Store.InTx(ctx, func(tx Store) error {
-		within.Store, later.ends = tx, nil
+		within := *d
+		within.Store, ended = tx, nil
+		if d.Sessions != nil {
+			within.Sessions = &ended
+		}
 		return work(&within)
 	})
 	if err != nil {
 		return err
 	}
-	for _, end := range later.ends {
-		if err := d.Sessions.EndOfUser(ctx, end.user, end.keep); err != nil {
+	for _, e := range ended {
+		if err := d.Sessions.EndOfUser(ctx, e.user, e.keep); err != nil {
 			return fmt.Errorf("end sessions: %w", err)
 		}
 	}
 	return nil
 }
 
-// endLater keeps in mind whose sessions are to end. They are not in the transaction: to end them within would wait for what it holds.
-type endLater struct {
-	ends []struct {
-		user id.User
-		keep id.Session
-	}
+// endedLater notes whose sessions are to be ended.
+type endedLater []struct {
+	user id.User
+	keep id.Session
 }
 
 // EndOfUser implements Sessions.
-func (e *endLater) EndOfUser(_ context.Context, user id.User, keep id.Session) error {
-	e.ends = append(e.ends, struct {
+func (l *endedLater) EndOfUser(_ context.Context, user id.User, keep id.Session) error {
+	*l = append(*l, struct {
 		user id.User
 		keep id.Session
 	}{user, keep})
