@@ -93,7 +93,7 @@ func (d *Directory) tellToConfirm(ctx context.Context, tx Store, user User, addr
 	if err != nil {
 		return err
 	}
-	return d.tell(ctx, tx, notify.Letter{
+	return d.tellUnasked(ctx, tx, notify.Letter{
 		Kind: notify.KindConfirmEmail, To: address.Email, Language: user.Language,
 		Data: map[string]string{"name": user.Name(), "link": "/confirm-email?" + url.Values{"token": {token}}.Encode()},
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -169,4 +170,35 @@ func TestMembershipsOfSuperusersAreNoFilter(t *testing.T) {
 	if page := must(w.ListOrganizations(t.Context(), system(), tenancy.OrganizationFilter{Member: w.super}, tenancy.Query{}))(t); page.Count != 1 {
 		t.Errorf("a superuser finds %d", page.Count)
 	}
+}
+
+// TestNobodyIsFlooded: a letter that somebody asks for to an address that he has not proved is one of few.
+func TestNobodyIsFlooded(t *testing.T) {
+	w := newTown(t)
+	own, victim := w.scope(t, w.onlyA), "Victim@bolt.example"
+	for range 5 {
+		must(w.UpdateUser(t.Context(), own, w.onlyA, tenancy.UserChange{Email: &victim}))(t)
+		added := must(w.Emails(t.Context(), own, w.onlyA))(t)[0]
+		must(0, w.SendConfirmation(t.Context(), own, w.onlyA, added.ID))(t)
+		must(0, w.DeleteEmail(t.Context(), own, w.onlyA, added.ID))(t)
+	}
+	_, err := w.UpdateUser(t.Context(), own, w.onlyA, tenancy.UserChange{Email: &victim})
+	wantInvalid(t, err, "email")
+	_, err = w.AddEmail(t.Context(), w.scope(t, w.onlyB), w.onlyB, "victim@bolt.example")
+	wantInvalid(t, err, "email")
+	invite := func() error {
+		i, err := w.Invite(t.Context(), w.scope(t, w.manager), tenancy.NewInvitation{Organization: w.a, Email: victim, Role: tenancy.Member})
+		if err != nil {
+			return err
+		}
+		return w.Revoke(t.Context(), w.scope(t, w.manager), i.ID)
+	}
+	for range 10 {
+		must(0, invite())(t)
+	}
+	wantInvalid(t, invite(), "email")
+	later := w.Now().Add(time.Hour)
+	w.Now = func() time.Time { return later }
+	must(0, invite())(t)
+	must(w.AddEmail(t.Context(), w.scope(t, w.onlyB), w.onlyB, "victim@bolt.example"))(t)
 }
