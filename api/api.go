@@ -52,9 +52,9 @@ type API struct {
 
 const maxBody = 1 << 20
 
-// New assembles the API. It replaces huma's constructor of errors, which is one for the whole program.
+// New assembles the API. It replaces huma's constructor of errors and how it takes the case of names, which the whole program shares.
 func New(c Config) *API {
-	huma.NewError = newProblem
+	huma.NewError, huma.ValidateStrictCasing = newProblem, true
 	a := &API{Config: c, router: chi.NewRouter(), resets: session.Guard{Store: c.Ephemeral, Now: c.Now, Name: "reset"}}
 	a.huma = humachi.New(a.router, description(c))
 	a.router.NotFound(a.problem(http.StatusNotFound, "There is nothing at this address."))

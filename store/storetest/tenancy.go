@@ -107,7 +107,7 @@ func Tenancy(t *testing.T, open func(t *testing.T) TenancyStore) {
 		"Emails": testEmails, "VerifyEmail": testVerifyEmail, "PrimaryEmail": testPrimaryEmail, "DeleteEmail": testDeleteEmail,
 		"RaceVerify": testRaceVerify, "RaceMirror": testRaceMirror, "Profile": testProfile, "UniqueValues": testUniqueValues,
 		"DeleteUser": testDeleteUser, "LastSuperuser": testLastSuperuser, "RaceSuperusers": testRaceSuperusers, "DeleteIdentity": testDeleteIdentity,
-		"ExportUsers": testExportUsers,
+		"ExportUsers": testExportUsers, "MessagesTo": testMessagesTo,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, newWorld(t, open(t))) })
 	}
