@@ -7,6 +7,7 @@ package tenancy
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"gatehouse/audit"
@@ -98,12 +99,41 @@ func (d *Directory) write(ctx context.Context, event audit.Event, work func(tx S
 }
 
 // Atomically runs several operations in one transaction: all of them happen, or none. work must use only the Directory it is given.
+// Sessions that the operations end are ended when they have happened: their store may be the database that the transaction holds.
 func (d *Directory) Atomically(ctx context.Context, work func(d *Directory) error) error {
-	return d.Store.InTx(ctx, func(tx Store) error {
+	var ended endedLater
+	err := d.Store.InTx(ctx, func(tx Store) error {
 		within := *d
-		within.Store = tx
+		within.Store, ended = tx, nil
+		if d.Sessions != nil {
+			within.Sessions = &ended
+		}
 		return work(&within)
 	})
+	if err != nil {
+		return err
+	}
+	for _, e := range ended {
+		if err := d.Sessions.EndOfUser(ctx, e.user, e.keep); err != nil {
+			return fmt.Errorf("end sessions: %w", err)
+		}
+	}
+	return nil
+}
+
+// endedLater notes whose sessions are to be ended.
+type endedLater []struct {
+	user id.User
+	keep id.Session
+}
+
+// EndOfUser implements Sessions.
+func (l *endedLater) EndOfUser(_ context.Context, user id.User, keep id.Session) error {
+	*l = append(*l, struct {
+		user id.User
+		keep id.Session
+	}{user, keep})
+	return nil
 }
 
 // tell puts a letter to a user into the outbox, within the transaction of what it tells of.
