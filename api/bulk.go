@@ -19,7 +19,7 @@ type bulkInput struct {
 	Body struct {
 		Action       string          `json:"action" enum:"activate,deactivate,delete,add_to_organization"`
 		Users        []id.User       `json:"users" minItems:"1" maxItems:"1000"`
-		Organization id.Organization `json:"organization,omitempty" doc:"For add_to_organization."`
+		Organization id.Organization `json:"organization,omitempty" format:"uuid" doc:"For add_to_organization."`
 		Role         tenancy.Role    `json:"role,omitempty" enum:"member,manager" doc:"For add_to_organization; default member."`
 	}
 }

@@ -42,8 +42,8 @@ func writeGroup(g tenancy.Group) groupBody {
 type listGroupsInput struct {
 	ListInput
 
-	Organization id.Organization `query:"organization"`
-	Shared       string          `query:"shared"`
+	Organization id.Organization `query:"organization" format:"uuid" doc:"Groups of this organization, without shared ones."`
+	Shared       string          `query:"shared" doc:"true: those without an organization; false: the others."`
 }
 
 func (a *API) listGroups(ctx context.Context, c caller, in *listGroupsInput) (*listOutput[groupBody], error) {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -51,8 +52,8 @@ func writeInvitation(i tenancy.Invitation) invitationBody {
 type listInvitationsInput struct {
 	ListInput
 
-	Organization id.Organization `query:"organization"`
-	State        string          `query:"state" enum:"open,accepted,revoked"`
+	Organization id.Organization `query:"organization" format:"uuid" doc:"To this organization."`
+	State        string          `query:"state" enum:"open,accepted,revoked" doc:"What became of it."`
 	Email        string          `query:"email" doc:"Exactly this, whatever its case."`
 }
 
@@ -80,7 +81,7 @@ func invitationAnswer(i tenancy.Invitation, err error) (*invitationOutput, error
 
 type inviteInput struct {
 	Body struct {
-		Organization id.Organization `json:"organization"`
+		Organization id.Organization `json:"organization" format:"uuid"`
 		Email        string          `json:"email"`
 		Role         tenancy.Role    `json:"role,omitempty" enum:"member,manager" doc:"Default member."`
 		Groups       []id.Group      `json:"groups,omitempty"`
@@ -121,5 +122,9 @@ type acceptInput struct {
 }
 
 func (a *API) acceptInvitation(ctx context.Context, c caller, in *acceptInput) (*membershipOutput, error) {
-	return membershipAnswer(a.Directory.AcceptInvitation(ctx, c.scope, in.Body.Token))
+	m, err := a.Directory.AcceptInvitation(ctx, c.scope, in.Body.Token)
+	if errors.Is(err, tenancy.ErrInvitationGone) {
+		return nil, fieldProblem("token", "The invitation was used already, has expired or was revoked.")
+	}
+	return membershipAnswer(m, err)
 }

@@ -52,9 +52,9 @@ func writeMembershipRow(row tenancy.MembershipRow) membershipBody {
 type listMembershipsInput struct {
 	ListInput
 
-	Organization id.Organization `query:"organization"`
-	User         id.User         `query:"user"`
-	Role         string          `query:"role" enum:"member,manager,owner"`
+	Organization id.Organization `query:"organization" format:"uuid" doc:"In this organization."`
+	User         id.User         `query:"user" format:"uuid" doc:"Of this user."`
+	Role         string          `query:"role" enum:"member,manager,owner" doc:"Exactly this role."`
 }
 
 func (a *API) listMemberships(ctx context.Context, c caller, in *listMembershipsInput) (*listOutput[membershipBody], error) {
@@ -109,8 +109,8 @@ type createMembershipInput struct {
 	Body struct {
 		RoleInput
 
-		User         id.User         `json:"user"`
-		Organization id.Organization `json:"organization"`
+		User         id.User         `json:"user" format:"uuid"`
+		Organization id.Organization `json:"organization" format:"uuid"`
 	}
 }
 

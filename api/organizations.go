@@ -64,8 +64,8 @@ func writeOrganization(o tenancy.Organization) OrganizationBody {
 type listOrganizationsInput struct {
 	ListInput
 
-	IsActive string  `query:"is_active"`
-	Member   id.User `query:"member" doc:"Those that this user is in."`
+	IsActive string  `query:"is_active" doc:"true or false."`
+	Member   id.User `query:"member" format:"uuid" doc:"Those that this user is in."`
 }
 
 func (a *API) listOrganizations(ctx context.Context, c caller, in *listOrganizationsInput) (*listOutput[OrganizationBody], error) {
