@@ -49,7 +49,6 @@ type API struct {
 	huma   huma.API
 	router chi.Router
 	guard  session.Guard // of passwords
-	resets session.Guard // of requests for reset mails
 }
 
 const maxBody = 1 << 20
@@ -57,7 +56,7 @@ const maxBody = 1 << 20
 // New assembles the API. It replaces huma's constructor of errors, which is one for the whole program.
 func New(c Config) *API {
 	huma.NewError = newProblem
-	a := &API{Config: c, router: chi.NewRouter(), guard: session.Guard{Store: c.Ephemeral, Now: c.Now, Name: "password"}, resets: session.Guard{Store: c.Ephemeral, Now: c.Now, Name: "reset"}}
+	a := &API{Config: c, router: chi.NewRouter(), guard: session.Guard{Store: c.Ephemeral, Now: c.Now, Name: "password"}}
 	a.huma = humachi.New(a.router, description(c))
 	a.router.NotFound(a.problem(http.StatusNotFound, "There is nothing at this address."))
 	a.router.MethodNotAllowed(a.otherMethod)

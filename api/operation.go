@@ -76,7 +76,7 @@ func handle[I, O any](a *API, r route, who access, work func(ctx context.Context
 func (a *API) enter(who access) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		r, w := humachi.Unwrap(ctx)
-		v := visit{request: r, caller: caller{address: a.Address(r)}}
+		v := visit{request: r, caller: caller{address: a.network(r)}}
 		if !who.public {
 			var err error
 			if v.caller, err = a.authenticate(r, who); err != nil {

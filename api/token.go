@@ -57,9 +57,9 @@ func (a *API) obtainToken(ctx context.Context, c caller, in *tokenInput) (*token
 	if missing := required(map[string]string{"username": in.Body.Username, "password": in.Body.Password}); missing != nil {
 		return nil, missing
 	}
-	account := in.Body.Username
-	if normal, err := tenancy.Normalise(account); err == nil {
-		account = normal
+	account, err := a.Directory.AccountName(ctx, tenancy.System("sign-in"), in.Body.Username)
+	if err != nil {
+		return nil, err
 	}
 	if err := a.guard.Admit(ctx, account, c.address); err != nil {
 		return nil, err

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"time"
 
 	"gatehouse/internal/password"
@@ -70,7 +69,7 @@ func (h *Handler) countAttempt(r *http.Request, identifier string) error {
 	if err != nil {
 		return err
 	}
-	address := network(h.Address(r))
+	address := web.Network(h.Address(r))
 	for _, limit := range []struct {
 		name string
 		most int
@@ -84,15 +83,6 @@ func (h *Handler) countAttempt(r *http.Request, identifier string) error {
 		}
 	}
 	return nil
-}
-
-// network is what one customer has: an IPv4 address, or 64 bits of an IPv6 one.
-func network(address string) string {
-	parsed, err := netip.ParseAddr(address)
-	if err != nil || parsed.Is4() {
-		return address
-	}
-	return netip.PrefixFrom(parsed.WithZone(""), 64).Masked().String()
 }
 
 // count is one more event under a name; beyond limit it is a 429. Names are hashed: they hold what people typed.
