@@ -53,9 +53,10 @@ type API struct {
 
 const maxBody = 1 << 20
 
-// New assembles the API. It replaces huma's constructor of errors, which is one for the whole program.
+// New assembles the API. It replaces huma's constructor of errors and says that lists are never null: both are one for the whole
+// program.
 func New(c Config) *API {
-	huma.NewError = newProblem
+	huma.NewError, huma.DefaultArrayNullable = newProblem, false
 	a := &API{Config: c, router: chi.NewRouter(), guard: session.Guard{Store: c.Ephemeral, Now: c.Now, Name: "password"}}
 	a.huma = humachi.New(a.router, description(c))
 	a.router.NotFound(a.problem(http.StatusNotFound, "There is nothing at this address."))

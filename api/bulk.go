@@ -50,6 +50,7 @@ func (a *API) bulkUsers(ctx context.Context, c caller, in *bulkInput) (*bulkOutp
 		return nil, fieldProblem("users", "Each user stands here once, at most 1,000 of them.")
 	}
 	out := &bulkOutput{}
+	out.Body.Results = make([]bulkRow, 0, len(users))
 	for _, user := range in.Body.Users {
 		row := bulkRow{User: user, Status: http.StatusOK}
 		if err := act(ctx, user); err != nil {
