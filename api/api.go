@@ -53,10 +53,10 @@ type API struct {
 
 const maxBody = 1 << 20
 
-// New assembles the API. It replaces huma's constructor of errors and says that lists are never null: both are one for the whole
-// program.
+// New assembles the API. What it sets in huma is one for the whole program: the constructor of errors, that lists are never null, and
+// that the case of names counts, without which one member could stand twice.
 func New(c Config) *API {
-	huma.NewError, huma.DefaultArrayNullable = newProblem, false
+	huma.NewError, huma.DefaultArrayNullable, huma.ValidateStrictCasing = newProblem, false, true
 	a := &API{Config: c, router: chi.NewRouter(), guard: session.Guard{Store: c.Ephemeral, Now: c.Now, Name: "password"}}
 	a.huma = humachi.New(a.router, description(c))
 	a.router.NotFound(a.problem(http.StatusNotFound, "There is nothing at this address."))

@@ -89,14 +89,18 @@ type inviteInput struct {
 	}
 }
 
-func (a *API) invite(ctx context.Context, c caller, in *inviteInput) (*invitationOutput, error) {
+func (a *API) invite(ctx context.Context, c caller, in *inviteInput) (*createdOutput[invitationBody], error) {
 	role := in.Body.Role
 	if role == "" {
 		role = tenancy.Member
 	}
-	return invitationAnswer(a.Directory.Invite(ctx, c.scope, tenancy.NewInvitation{
+	i, err := a.Directory.Invite(ctx, c.scope, tenancy.NewInvitation{
 		Organization: in.Body.Organization, Email: in.Body.Email, Role: role, Groups: in.Body.Groups, Lifetime: time.Duration(in.Body.ExpiresIn) * time.Second,
-	}))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &createdOutput[invitationBody]{Location: a.created("/users/invitation/", string(i.ID)), Body: writeInvitation(i)}, nil
 }
 
 type invitationIDInput struct {

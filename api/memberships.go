@@ -114,13 +114,16 @@ type createMembershipInput struct {
 	}
 }
 
-func (a *API) createMembership(ctx context.Context, c caller, in *createMembershipInput) (*membershipOutput, error) {
+func (a *API) createMembership(ctx context.Context, c caller, in *createMembershipInput) (*createdOutput[membershipBody], error) {
 	role, err := in.Body.role(tenancy.Member)
 	if err != nil {
 		return nil, err
 	}
 	m, err := a.Directory.AddMember(ctx, c.scope, in.Body.Organization, in.Body.User, role)
-	return membershipAnswer(m, renamed(err, "membership", "user"))
+	if err != nil {
+		return nil, renamed(err, "membership", "user")
+	}
+	return &createdOutput[membershipBody]{Location: a.created("/users/membership/", string(m.ID)), ETag: etag(m.Version), Body: writeMembership(m)}, nil
 }
 
 // MembershipIDInput names a membership in the path.

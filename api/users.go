@@ -117,13 +117,7 @@ type createUserInput struct {
 	}
 }
 
-type createdUserOutput struct {
-	Location string `header:"Location"`
-	ETag     string `header:"ETag"`
-	Body     userDetail
-}
-
-func (a *API) createUser(ctx context.Context, c caller, in *createUserInput) (*createdUserOutput, error) {
+func (a *API) createUser(ctx context.Context, c caller, in *createUserInput) (*createdOutput[userDetail], error) {
 	b := in.Body
 	if missing := required(map[string]string{"username": b.Username.value, "email": b.Email.value, "password": b.Password}); missing != nil {
 		return nil, missing
@@ -147,7 +141,7 @@ func (a *API) createUser(ctx context.Context, c caller, in *createUserInput) (*c
 	if err != nil {
 		return nil, err
 	}
-	return &createdUserOutput{Location: a.Issuer + Prefix + "/users/user/" + string(user.ID) + "/", ETag: out.ETag, Body: out.Body}, nil
+	return &createdOutput[userDetail]{Location: a.created("/users/user/", string(user.ID)), ETag: out.ETag, Body: out.Body}, nil
 }
 
 func (in createUserInput) newUser(p place) tenancy.NewUser {
