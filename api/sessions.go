@@ -51,7 +51,7 @@ func (a *API) listSessions(ctx context.Context, c caller, in *UserIDInput) (*lis
 type sessionIDInput struct {
 	UserIDInput
 
-	Session id.Session `path:"session"`
+	Session id.Session `path:"session" doc:"Its id."`
 }
 
 func (a *API) endSession(ctx context.Context, c caller, in *sessionIDInput) (*nothing, error) {
