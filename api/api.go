@@ -54,9 +54,10 @@ type API struct {
 
 const maxBody = 1 << 20
 
-// New assembles the API. It replaces huma's constructor of errors and how it takes the case of names, which the whole program shares.
+// New assembles the API. It replaces huma's constructor of errors, how it takes the case of names and what it says of empty lists, all of
+// which the whole program shares.
 func New(c Config) *API {
-	huma.NewError, huma.ValidateStrictCasing = newProblem, true
+	huma.NewError, huma.ValidateStrictCasing, huma.DefaultArrayNullable = newProblem, true, false
 	a := &API{Config: c, router: chi.NewRouter(), resets: session.Guard{Store: c.Ephemeral, Now: c.Now, Name: "reset"}}
 	a.huma = humachi.New(a.router, description(c))
 	a.router.NotFound(a.problem(http.StatusNotFound, "There is nothing at this address."))
