@@ -37,6 +37,7 @@ type Config struct {
 	Keys       *seal.Keys
 	Session    func(*http.Request) (session.Session, error) // of the browser; store.ErrNotFound for none
 	Address    func(*http.Request) string                   // of the client
+	Passwords  session.Guard                                // against guessing; the one of the sign-in pages
 	Pages      *ui.Renderer
 	Now        func() time.Time
 }
@@ -46,7 +47,6 @@ type API struct {
 	Config
 	huma   huma.API
 	router chi.Router
-	guard  session.Guard // of passwords
 	resets session.Guard // of requests for reset mails
 }
 
@@ -55,7 +55,7 @@ const maxBody = 1 << 20
 // New assembles the API. It replaces huma's constructor of errors, which is one for the whole program.
 func New(c Config) *API {
 	huma.NewError = newProblem
-	a := &API{Config: c, router: chi.NewRouter(), guard: session.Guard{Store: c.Ephemeral, Now: c.Now, Name: "password"}, resets: session.Guard{Store: c.Ephemeral, Now: c.Now, Name: "reset"}}
+	a := &API{Config: c, router: chi.NewRouter(), resets: session.Guard{Store: c.Ephemeral, Now: c.Now, Name: "reset"}}
 	a.huma = humachi.New(a.router, description(c))
 	a.router.NotFound(a.problem(http.StatusNotFound, "There is nothing at this address."))
 	a.router.MethodNotAllowed(a.problem(http.StatusMethodNotAllowed, "This address does not take such requests."))

@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 
+	"gatehouse/internal/web"
 	"gatehouse/tenancy"
 )
 
@@ -72,7 +73,7 @@ func handle[I, O any](a *API, r route, who access, work func(ctx context.Context
 func (a *API) enter(who access) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		r, w := humachi.Unwrap(ctx)
-		v := visit{request: r, caller: caller{address: a.Address(r)}}
+		v := visit{request: r, caller: caller{address: web.Network(a.Address(r))}}
 		if !who.public {
 			var err error
 			if v.caller, err = a.authenticate(r, who); err != nil {

@@ -7,6 +7,7 @@ package tenancy
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"gatehouse/audit"
@@ -98,12 +99,42 @@ func (d *Directory) write(ctx context.Context, event audit.Event, work func(tx S
 }
 
 // Atomically runs several operations in one transaction: all of them happen, or none. work must use only the Directory it is given.
+// Sessions that the operations end are ended after the commit.
 func (d *Directory) Atomically(ctx context.Context, work func(d *Directory) error) error {
-	return d.Store.InTx(ctx, func(tx Store) error {
+	var later endings
+	err := d.Store.InTx(ctx, func(tx Store) error {
+		later = nil
 		within := *d
 		within.Store = tx
+		if d.Sessions != nil {
+			within.Sessions = &later
+		}
 		return work(&within)
 	})
+	if err != nil {
+		return err
+	}
+	for _, e := range later {
+		if err := d.Sessions.EndOfUser(ctx, e.user, e.keep); err != nil {
+			return fmt.Errorf("end sessions: %w", err)
+		}
+	}
+	return nil
+}
+
+// endings are sessions to be ended once a transaction has committed. Within it, a store of sessions in the same database would wait
+// for the transaction, and the transaction for it.
+type endings []ending
+
+type ending struct {
+	user id.User
+	keep id.Session
+}
+
+// EndOfUser implements Sessions.
+func (e *endings) EndOfUser(_ context.Context, user id.User, keep id.Session) error {
+	*e = append(*e, ending{user, keep})
+	return nil
 }
 
 // tell puts a letter to a user into the outbox, within the transaction of what it tells of.
