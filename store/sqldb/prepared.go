@@ -42,14 +42,14 @@ func newPrepared(pool *sql.DB) *prepared {
 }
 
 func (p *prepared) exec(ctx context.Context, s statement, args ...any) (sql.Result, error) {
-	if known := p.prepare(ctx, s); known != nil {
+	if known := p.prepare(ctx, s); known != nil { //nolint:sqlclosecheck // kept until the pool ends
 		return known.ExecContext(ctx, args...)
 	}
 	return p.direct.exec(ctx, s, args...)
 }
 
 func (p *prepared) query(ctx context.Context, s statement, args ...any) (*sql.Rows, error) {
-	if known := p.prepare(ctx, s); known != nil {
+	if known := p.prepare(ctx, s); known != nil { //nolint:sqlclosecheck // kept until the pool ends
 		return known.QueryContext(ctx, args...)
 	}
 	return p.direct.query(ctx, s, args...)
@@ -76,7 +76,7 @@ func (p *prepared) prepare(ctx context.Context, s statement) *sql.Stmt {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if known := p.texts[s.text]; known != nil { // somebody was faster
-		_ = fresh.Close()
+		_ = fresh.Close() //nolint:sqlclosecheck // the other ones are kept
 		return known
 	}
 	p.texts[s.text] = fresh
@@ -93,14 +93,14 @@ type preparedTx struct {
 }
 
 func (t *preparedTx) exec(ctx context.Context, s statement, args ...any) (sql.Result, error) {
-	if known := t.statement(ctx, s); known != nil {
+	if known := t.statement(ctx, s); known != nil { //nolint:sqlclosecheck // ends with the transaction
 		return known.ExecContext(ctx, args...)
 	}
 	return t.direct.exec(ctx, s, args...)
 }
 
 func (t *preparedTx) query(ctx context.Context, s statement, args ...any) (*sql.Rows, error) {
-	if known := t.statement(ctx, s); known != nil {
+	if known := t.statement(ctx, s); known != nil { //nolint:sqlclosecheck // ends with the transaction
 		return known.QueryContext(ctx, args...)
 	}
 	return t.direct.query(ctx, s, args...)
