@@ -49,6 +49,23 @@ func findOrganization(ctx context.Context, a *app, slug string) (id.Organization
 	return found.ID, err
 }
 
+// slugs are what organizations are called, each asked for once.
+type slugs map[id.Organization]string
+
+// of is the slug, or the identifier of an organization that has been deleted meanwhile.
+func (s slugs) of(ctx context.Context, a *app, organization id.Organization) string {
+	if organization == "" {
+		return ""
+	}
+	if s[organization] == "" {
+		s[organization] = string(organization)
+		if found, err := a.directory.Organization(ctx, commandLine(), organization); err == nil {
+			s[organization] = found.Slug
+		}
+	}
+	return s[organization]
+}
+
 // texts are values as a list of texts, never nil.
 func texts[T ~string](values []T) []string {
 	list := make([]string, len(values))

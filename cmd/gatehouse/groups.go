@@ -90,8 +90,9 @@ func (c groupsListCommand) Run(ctx context.Context, t terminal) error {
 		read := func(q tenancy.Query) (tenancy.Page[tenancy.Group], error) {
 			return a.directory.ListGroups(ctx, commandLine(), filter, q)
 		}
+		known := slugs{}
 		row := func(g tenancy.Group) []attribute {
-			return []attribute{{"id", g.ID}, {"name", g.Name}, {"organization", g.Organization}, {"permissions", len(g.Permissions)}, {"created", g.Created}}
+			return []attribute{{"id", g.ID}, {"name", g.Name}, {"organization", known.of(ctx, a, g.Organization)}, {"permissions", len(g.Permissions)}, {"created", g.Created}}
 		}
 		return listing[tenancy.Group]{c.outputFlag, c.pageFlags, read, row}.print(t, c.Search)
 	})
@@ -115,12 +116,12 @@ func (c groupsCreateCommand) Run(ctx context.Context, t terminal) error {
 		if err != nil {
 			return err
 		}
-		return c.object(t, groupAttributes(made)...)
+		return c.object(t, groupAttributes(made, c.Organization)...)
 	})
 }
 
-func groupAttributes(g tenancy.Group) []attribute {
-	return []attribute{{"id", g.ID}, {"name", g.Name}, {"organization", g.Organization}, {"permissions", texts(g.Permissions)}}
+func groupAttributes(g tenancy.Group, slug string) []attribute {
+	return []attribute{{"id", g.ID}, {"name", g.Name}, {"organization", slug}, {"permissions", texts(g.Permissions)}}
 }
 
 type groupsShowCommand struct {
@@ -136,6 +137,6 @@ func (c groupsShowCommand) Run(ctx context.Context, t terminal) error {
 		if err != nil {
 			return err
 		}
-		return c.object(t, groupAttributes(group)...)
+		return c.object(t, groupAttributes(group, c.Organization)...)
 	})
 }

@@ -38,14 +38,18 @@ func (c invitationsListCommand) Run(ctx context.Context, t terminal) error {
 		read := func(q tenancy.Query) (tenancy.Page[tenancy.Invitation], error) {
 			return a.directory.ListInvitations(ctx, commandLine(), filter, q)
 		}
-		return listing[tenancy.Invitation]{c.outputFlag, c.pageFlags, read, invitationAttributes}.print(t, "")
+		known := slugs{}
+		row := func(i tenancy.Invitation) []attribute {
+			return invitationAttributes(i, known.of(ctx, a, i.Organization))
+		}
+		return listing[tenancy.Invitation]{c.outputFlag, c.pageFlags, read, row}.print(t, "")
 	})
 }
 
-func invitationAttributes(i tenancy.Invitation) []attribute {
+func invitationAttributes(i tenancy.Invitation, slug string) []attribute {
 	return []attribute{
 		{"id", i.ID},
-		{"organization", i.Organization},
+		{"organization", slug},
 		{"email", i.Email},
 		{"role", i.Role},
 		{"state", i.State},
@@ -84,7 +88,7 @@ func (c invitationsCreateCommand) Run(ctx context.Context, t terminal) error {
 		if err != nil {
 			return err
 		}
-		return c.object(t, invitationAttributes(made)...)
+		return c.object(t, invitationAttributes(made, c.Slug)...)
 	})
 }
 
@@ -113,7 +117,7 @@ func (c invitationsResendCommand) Run(ctx context.Context, t terminal) error {
 		if err != nil {
 			return c.problem(err)
 		}
-		return c.object(t, invitationAttributes(renewed)...)
+		return c.object(t, invitationAttributes(renewed, slugs{}.of(ctx, a, renewed.Organization))...)
 	})
 }
 

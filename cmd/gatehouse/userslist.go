@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"gatehouse/internal/id"
 	"gatehouse/tenancy"
 )
 
@@ -28,26 +27,22 @@ func (c usersListCommand) Run(ctx context.Context, t terminal) error {
 		if err != nil {
 			return err
 		}
-		slugs := map[id.Organization]string{}
+		known := slugs{}
 		read := func(q tenancy.Query) (tenancy.Page[tenancy.UserRow], error) {
-			page, err := a.directory.ListUsers(ctx, commandLine(), filter, q)
-			for _, user := range page.Items {
-				for _, m := range user.Memberships {
-					if err == nil {
-						err = learnSlug(ctx, a, slugs, m.Organization)
-					}
-				}
-			}
-			return page, err
+			return a.directory.ListUsers(ctx, commandLine(), filter, q)
 		}
 		row := func(u tenancy.UserRow) []attribute {
+			places := make([]string, len(u.Memberships))
+			for i, m := range u.Memberships {
+				places[i] = fmt.Sprintf("%s (%s)", known.of(ctx, a, m.Organization), m.Role)
+			}
 			return []attribute{
 				{"id", u.ID},
 				{"username", u.Username},
 				{"email", u.Email},
 				{"name", strings.TrimSpace(u.FirstName + " " + u.LastName)},
 				{"is_active", u.Active},
-				{"organizations", places(u.Memberships, slugs)},
+				{"organizations", places},
 				{"last_login", u.LastLogin},
 			}
 		}
@@ -68,22 +63,4 @@ func (c usersListCommand) filter(ctx context.Context, a *app) (tenancy.UserFilte
 		filter.Superuser = &c.Superusers
 	}
 	return filter, err
-}
-
-// learnSlug remembers what an organization is called, asking once for each.
-func learnSlug(ctx context.Context, a *app, slugs map[id.Organization]string, organization id.Organization) error {
-	if slugs[organization] != "" {
-		return nil
-	}
-	found, err := a.directory.Organization(ctx, commandLine(), organization)
-	slugs[organization] = found.Slug
-	return err
-}
-
-func places(memberships []tenancy.Membership, slugs map[id.Organization]string) []string {
-	list := make([]string, len(memberships))
-	for i, m := range memberships {
-		list[i] = fmt.Sprintf("%s (%s)", slugs[m.Organization], m.Role)
-	}
-	return list
 }
