@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -72,6 +73,15 @@ func signOut(browser *testenv.Browser, d demonstration) {
 	browser.Click("#signout button")
 	browser.Wait("a.button.main")
 	browser.Screenshot("signed-out")
+}
+
+// TestDemoAPI: the request that the demonstration prints works, and answers with its people.
+func TestDemoAPI(t *testing.T) {
+	d := startDemo(t)
+	answer := directory{url: d.gatehouse}.ask(t, d.secrets["api_token"], "GET", "/users/user/?ordering=username", 200, nil)
+	if got := column(answer, "username"); !slices.Equal(got, []string{"ada", "admin"}) {
+		t.Errorf("users %v", got)
+	}
 }
 
 // TestDemoMember is the person whom Gatehouse does not know: a member is made just in time.

@@ -25,7 +25,7 @@ type Directory struct {
 	Keys      *seal.Keys // seal letters and the links in them
 	Now       func() time.Time
 	Settings  Settings // may be left out
-	Sessions  Sessions // nil: nobody is signed in here, as at the command line
+	Sessions  Sessions // nil: nobody is signed in here
 }
 
 // Sessions are the signed-in browsers, of which the directory knows only how to end them.

@@ -49,7 +49,7 @@ func BenchmarkTransfer(b *testing.B) {
 		run("Import", importing(tenancy.ImportOptions{CreateOrganizations: true}))
 		run("ImportAgain", importing(tenancy.ImportOptions{OnExisting: tenancy.ExistingUpdate}))
 		run("Export", func() (int, error) {
-			return transfer.Export{Directory: w.Directory, Scope: system(), Fields: transfer.DefaultFields()}.Run(context.Background(), io.Discard)
+			return transfer.Export{Directory: w.Directory, Scope: system(), Fields: transfer.DefaultFields(tenancy.Fields{})}.Run(context.Background(), io.Discard)
 		})
 	}
 }

@@ -65,11 +65,17 @@ var membershipFields = map[string]func(tenancy.ExportedMembership) any{
 	"is_owner":        func(m tenancy.ExportedMembership) any { return m.Role == tenancy.Owner },
 }
 
-// DefaultFields are the columns that the described system exports.
-func DefaultFields() []Field {
+// DefaultFields are the columns that the described system exports, and those of declared fields that say so.
+func DefaultFields(declared tenancy.Fields) []Field {
 	fields := named("id", "username", "email", passwordField, "first_name", "last_name", "is_staff", "is_active", "date_joined",
 		"expiration_date", "phone_number", "birth_date", "location", "notes", "language")
-	return append(fields, Field{Name: organizationsField, Fields: []string{"organization_id", "is_admin"}})
+	fields = append(fields, Field{Name: organizationsField, Fields: []string{"organization_id", "is_admin"}})
+	for _, field := range declared.List() {
+		if field.Exported {
+			fields = append(fields, Field{Name: customField + "." + field.Name})
+		}
+	}
+	return fields
 }
 
 // CompleteFields are everything that an import takes up again: the columns of JSON Lines.

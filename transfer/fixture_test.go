@@ -71,7 +71,7 @@ func (w *world) export(t testing.TB, e transfer.Export) string {
 	var out bytes.Buffer
 	e.Directory, e.Scope = w.Directory, system()
 	if e.Fields == nil {
-		e.Fields = transfer.DefaultFields()
+		e.Fields = transfer.DefaultFields(tenancy.Fields{})
 		if e.Format == transfer.JSONL {
 			e.Fields = transfer.CompleteFields()
 		}

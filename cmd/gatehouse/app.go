@@ -105,15 +105,18 @@ func (a *app) assemble(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.provider, err = provider.New(ctx, provider.Config{
+	if a.provider, err = a.newProvider(ctx); err != nil {
+		return err
+	}
+	return a.assembleHTTP(opened)
+}
+
+func (a *app) newProvider(ctx context.Context) (*provider.Provider, error) {
+	return provider.New(ctx, provider.Config{
 		Issuer: a.config.Issuer, Store: a.db, Ephemeral: a.ephemeral, Keys: a.keys,
 		Subjects: login.Subjects{Directory: a.directory}, Now: time.Now, Logger: a.logger,
 		Lifetimes: lifetimes(a.config.Tokens),
 	})
-	if err != nil {
-		return err
-	}
-	return a.assembleHTTP(opened)
 }
 
 func (a *app) openEphemeral(ctx context.Context) error {
@@ -142,7 +145,7 @@ func (a *app) assembleHTTP(opened connectors.Set) error {
 	a.login = &login.Handler{
 		Issuer: a.config.Issuer, Provider: a.provider, Directory: a.directory, Connectors: opened, Pages: pages, Now: time.Now,
 		Factors:    &mfa.TOTP{Store: a.db, Attempts: a.ephemeral, Keys: a.keys, Now: time.Now, Issuer: a.config.Factors.IssuerName},
-		Sessions:   session.New(session.ManagerConfig{Store: a.ephemeral, Keys: a.keys, Now: time.Now, Idle: time.Duration(a.config.Sessions.Idle), Absolute: time.Duration(a.config.Sessions.Absolute)}),
+		Sessions:   a.newSessions(),
 		Flows:      session.Vault[login.Flow]{Kind: session.KindFlow, Store: a.ephemeral, Keys: a.keys, Now: time.Now},
 		SetupLinks: session.Vault[login.SetupLink]{Kind: session.KindSetup, Store: a.ephemeral, Keys: a.keys, Now: time.Now},
 		Attempts:   a.ephemeral, Passwords: session.Guard{Store: a.ephemeral, Now: time.Now, Name: "password"}, Cookies: login.NewCookies(issuer),

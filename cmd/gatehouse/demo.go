@@ -41,6 +41,7 @@ type demoSecrets struct {
 	AdminPassword  string `json:"admin_password"`
 	UpstreamSecret string `json:"upstream_client_secret"`
 	SiblingSecret  string `json:"sibling_client_secret"`
+	APIToken       string `json:"api_token"`
 }
 
 // demo is what the templates see.
@@ -93,7 +94,7 @@ func lockDemo(dir string) (release func(), err error) {
 	return func() { _ = file.Close() }, nil // closing unlocks
 }
 
-func (d demo) run(ctx context.Context, t terminal) error {
+func (d *demo) run(ctx context.Context, t terminal) error {
 	logger := slog.New(slog.NewTextHandler(t.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	listeners := map[string]net.Listener{}
 	for _, address := range []string{d.Main, d.Upstream, d.Sibling} {
@@ -115,6 +116,9 @@ func (d demo) run(ctx context.Context, t terminal) error {
 	}
 	defer gatehouse.close()
 	if err := d.seed(ctx, upstream, gatehouse); err != nil {
+		return fmt.Errorf("fill the demonstration: %w", err)
+	}
+	if err := d.ensureToken(ctx, gatehouse.directory); err != nil {
 		return fmt.Errorf("fill the demonstration: %w", err)
 	}
 	group, ctx := errgroup.WithContext(ctx)
@@ -170,10 +174,15 @@ func loadDemoSecrets(dir string) (demoSecrets, error) {
 		AdaPassword: secret.Token(9), GracePassword: secret.Token(9), AdminPassword: secret.Token(9),
 		UpstreamSecret: secret.Token(32), SiblingSecret: secret.Token(32),
 	}
-	if raw, err = json.MarshalIndent(s, "", "  "); err != nil {
-		return s, err
+	return s, s.save(dir)
+}
+
+func (s demoSecrets) save(dir string) error {
+	raw, err := json.MarshalIndent(s, "", "  ") //nolint:gosec // of a demonstration, for its owner alone
+	if err != nil {
+		return err
 	}
-	return s, os.WriteFile(path, raw, 0o600)
+	return os.WriteFile(filepath.Join(dir, "secrets.json"), raw, 0o600)
 }
 
 func (d demo) tell(t terminal) {
@@ -185,6 +194,9 @@ Gatehouse is running on this machine. Press Ctrl-C to stop; %[1]s keeps the data
   Upstream          %[4]s    a second Gatehouse that plays the company's own provider
 
   Letters           %[1]s/gatehouse/mail    as files, instead of being sent
+
+  REST API          %[3]s/api/v1/docs/    what there is to ask; as admin:
+    curl -H 'Authorization: Bearer %[8]s' %[3]s/api/v1/users/user/
 
   Accounts (made for this directory, random passwords)
     at the upstream    ada     %[5]s    owner of Harbour Networks, administrator
@@ -198,5 +210,5 @@ Gatehouse is running on this machine. Press Ctrl-C to stop; %[1]s keeps the data
     4. Sign out at %[3]s, and sign in again at the sibling service: now a code is asked for.
     5. Sign out there again and sign in as grace: she gets an account, and enrols an authenticator app of her own.
 
-`, d.Dir, d.SiblyURL, d.MainURL, d.UpURL, d.AdaPassword, d.GracePassword, d.AdminPassword)
+`, d.Dir, d.SiblyURL, d.MainURL, d.UpURL, d.AdaPassword, d.GracePassword, d.AdminPassword, d.APIToken)
 }

@@ -38,6 +38,24 @@ func (d demo) seed(ctx context.Context, upstream, gatehouse *app) error {
 	return err
 }
 
+// ensureToken makes an API token for the superuser, once for a directory.
+func (d *demo) ensureToken(ctx context.Context, directory *tenancy.Directory) error {
+	if d.APIToken != "" {
+		return nil
+	}
+	scope := tenancy.System("demonstration")
+	admin, err := directory.FindUser(ctx, scope, "admin")
+	if err != nil {
+		return err
+	}
+	_, text, err := directory.CreateAPIToken(ctx, scope, tenancy.NewAPIToken{User: admin.ID, Name: "demonstration"})
+	if err != nil {
+		return err
+	}
+	d.APIToken = text.Reveal()
+	return d.save(d.Dir)
+}
+
 // seedOwner makes Ada known to Gatehouse beforehand: owner of the organization, in the group Administrator, linked to her account at
 // the upstream.
 func (d demo) seedOwner(ctx context.Context, directory *tenancy.Directory, scope tenancy.Scope, upstreamID id.User) error {

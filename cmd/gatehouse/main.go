@@ -25,7 +25,10 @@ type commands struct {
 	Admin         adminCommand         `cmd:"" help:"Manage the installation's administrators."`
 	Users         usersCommand         `cmd:"" help:"Manage users, and move them in and out."`
 	Organizations organizationsCommand `cmd:"" help:"Manage organizations."`
-	Groups        groupsCommand        `cmd:"" help:"Manage shared groups."`
+	Members       membersCommand       `cmd:"" help:"Manage who is in an organization, and as what."`
+	Invitations   invitationsCommand   `cmd:"" help:"Manage invitations to organizations."`
+	Groups        groupsCommand        `cmd:"" help:"Manage groups, shared ones and those of organizations."`
+	Permissions   permissionsCommand   `cmd:"" help:"Look at permissions, and at who has which and why."`
 	Tokens        tokensCommand        `cmd:"" help:"Manage API tokens."`
 	Mail          mailCommand          `cmd:"" help:"Send a test letter, look at the outbox."`
 	Jobs          jobsCommand          `cmd:"" help:"Look at periodic jobs, run one now."`

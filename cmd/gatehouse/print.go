@@ -6,6 +6,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 )
 
 // outputFlag chooses between tables for people and JSON for programs.
@@ -44,24 +45,12 @@ func (f outputFlag) object(t terminal, attributes ...attribute) error {
 }
 
 // list prints things of one kind: a table, or a JSON array.
-func (f outputFlag) list(t terminal, titles []string, rows [][]attribute) error {
-	if f.JSON {
-		objects := []map[string]any{}
-		for _, row := range rows {
-			objects = append(objects, asMap(row))
-		}
-		return json.NewEncoder(t.out).Encode(objects)
+func (f outputFlag) list(t terminal, titles []attribute, rows [][]attribute) error {
+	p := listPrinter{out: t.out, json: f.JSON}
+	if err := p.print(titles, rows); err != nil {
+		return err
 	}
-	table := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, strings.ToUpper(strings.Join(titles, "\t")))
-	for _, row := range rows {
-		cells := make([]string, len(row))
-		for i, a := range row {
-			cells[i] = words(a.value)
-		}
-		fmt.Fprintln(table, strings.Join(cells, "\t"))
-	}
-	return table.Flush()
+	return p.end()
 }
 
 func asMap(attributes []attribute) map[string]any {
@@ -88,8 +77,18 @@ func words(value any) string {
 		}
 		return v.UTC().Format("2006-01-02 15:04:05Z")
 	case []string:
-		return strings.Join(v, ", ")
+		return printable(strings.Join(v, ", "))
 	default:
-		return fmt.Sprint(v)
+		return printable(fmt.Sprint(v))
 	}
+}
+
+// printable keeps what somebody has typed from moving the cursor or breaking a table.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, text)
 }

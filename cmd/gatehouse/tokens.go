@@ -42,20 +42,16 @@ func (c tokensListCommand) Run(ctx context.Context, t terminal) error {
 	for _, token := range tokens {
 		rows = append(rows, tokenAttributes(token))
 	}
-	return c.list(t, []string{"id", "name", "hint", "organization", "permissions", "created", "expires", "last_used"}, rows)
+	return c.list(t, tokenAttributes(tenancy.APIToken{}), rows)
 }
 
 func tokenAttributes(token tenancy.APIToken) []attribute {
-	permissions := []string{}
-	for _, permission := range token.Permissions {
-		permissions = append(permissions, string(permission))
-	}
 	return []attribute{
 		{"id", token.ID},
 		{"name", token.Name},
 		{"hint", token.Hint},
 		{"organization", token.Organization},
-		{"permissions", permissions},
+		{"permissions", texts(token.Permissions)},
 		{"created", token.Created},
 		{"expires", token.Expires},
 		{"last_used", token.LastUsed},
@@ -87,9 +83,7 @@ func (c tokensCreateCommand) Run(ctx context.Context, t terminal) error {
 	if n.Organization, err = findOrganization(ctx, a, c.Organization); err != nil {
 		return err
 	}
-	for _, permission := range c.Permission {
-		n.Permissions = append(n.Permissions, tenancy.Permission(permission))
-	}
+	n.Permissions = permissionsOf(c.Permission)
 	if c.Expires > 0 {
 		n.Expires = time.Now().Add(c.Expires)
 	}

@@ -10,10 +10,11 @@ import (
 )
 
 type usersCommand struct {
+	List        usersListCommand        `cmd:"" help:"List users, newest first."`
 	Create      usersCreateCommand      `cmd:"" help:"Create a user. Asks for the password; without a terminal, reads it from standard input."`
 	Show        usersShowCommand        `cmd:"" help:"Show a user with organizations and groups."`
 	Activate    usersActivateCommand    `cmd:"" help:"Let a user sign in again."`
-	Deactivate  usersDeactivateCommand  `cmd:"" help:"Keep a user from signing in."`
+	Deactivate  usersDeactivateCommand  `cmd:"" help:"Keep a user from signing in; sessions end."`
 	SetPassword usersSetPasswordCommand `cmd:"" help:"Set a user's password, asked for or read from standard input. Sessions and tokens end."`
 	Delete      usersDeleteCommand      `cmd:"" help:"Delete a user and everything that is the user's."`
 	Export      usersExportCommand      `cmd:"" help:"Write all users to a file."`
@@ -28,7 +29,7 @@ type userArgument struct {
 func (u userArgument) find(ctx context.Context, a *app) (tenancy.User, error) {
 	user, err := a.directory.FindUser(ctx, commandLine(), u.User)
 	if errors.Is(err, store.ErrNotFound) {
-		return user, fmt.Errorf("there is no user %q", u.User)
+		return user, fmt.Errorf("there is no user %q; \"users list --search\" finds people by parts of their names", u.User)
 	}
 	return user, err
 }

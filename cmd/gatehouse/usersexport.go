@@ -33,7 +33,7 @@ func (c usersExportCommand) Run(ctx context.Context, t terminal) error {
 	defer a.close()
 	scope := commandLine()
 	e := transfer.Export{
-		Directory: a.directory, Scope: scope, Format: transfer.Format(c.Format), Fields: c.columns(a.config),
+		Directory: a.directory, Scope: scope, Format: transfer.Format(c.Format), Fields: c.columns(a),
 		Options:  tenancy.ExportOptions{PasswordHashes: c.WithPasswordHashes},
 		Progress: progressOf(t, c.Progress),
 	}
@@ -56,13 +56,13 @@ func (c usersExportCommand) Run(ctx context.Context, t terminal) error {
 }
 
 // columns are those of the command line, of the configuration, or the documented ones.
-func (c usersExportCommand) columns(loaded *config.Config) []transfer.Field {
-	fields := transfer.DefaultFields()
+func (c usersExportCommand) columns(a *app) []transfer.Field {
+	fields := transfer.DefaultFields(a.directory.Settings.Fields)
 	if c.Format == string(transfer.JSONL) {
 		fields = transfer.CompleteFields()
 	}
-	if len(loaded.Users.Export) > 0 {
-		fields = exportFields(loaded.Users.Export)
+	if len(a.config.Users.Export) > 0 {
+		fields = exportFields(a.config.Users.Export)
 	}
 	if c.Fields != "" {
 		fields = transfer.ParseFields(c.Fields)

@@ -68,6 +68,25 @@ func TestMovingOver(t *testing.T) {
 	}
 }
 
+// TestExportedFields: a declared field is a column if it says so, and what a file says of it comes back.
+func TestExportedFields(t *testing.T) {
+	const fields = "users: {fields: [{name: badge, schema: {type: string}, exported: true}, {name: secret, schema: {type: string}}]}\n"
+	config, dir := installation(t, fields)
+	file := filepath.Join(dir, "in.csv")
+	write(t, file, "username,custom.badge,custom.secret\nada,B1,mum\n")
+	wantRun(t, 0, []string{"1 created"}, "users", "import", "-c", config, file)
+	out := filepath.Join(dir, "out.csv")
+	wantRun(t, 0, nil, "users", "export", "-c", config, "-o", out)
+	if got := read(t, out); !strings.Contains(got, ",custom.badge\n") || !strings.Contains(got, ",B1\n") || strings.Contains(got, "mum") {
+		t.Errorf("exported %q", got)
+	}
+	wantRun(t, 0, []string{`"custom":{"badge":"B1","secret":"mum"}`}, "users", "export", "-c", config, "-o", "-", "--format", "jsonl")
+	wantRun(t, 0, nil, "users", "export", "-c", config, "-o", out, "--exclude-fields", "custom.badge")
+	if got := read(t, out); strings.Contains(got, "badge") {
+		t.Errorf("exported %q", got)
+	}
+}
+
 func TestConfigCheckKnowsColumns(t *testing.T) {
 	config, _ := installation(t, "users:\n  export:\n    - username\n    - name: organizations\n      fields: [nothing]\n")
 	wantRun(t, 1, []string{`7:7: users.export[1]: organizations has no field "nothing"`}, "config", "check", config)

@@ -155,7 +155,7 @@ func (e Ephemeral) Any(ctx context.Context, keys ...session.Key) (bool, error) {
 		fmt.Fprintf(&text, "(kind = $%d AND id = $%d)", len(args)-1, len(args))
 	}
 	text.WriteString(") LIMIT 1")
-	_, err := one(ctx, e.q, e.q.read, value[int], statement{text.String()}, args...)
+	_, err := one(ctx, e.q, e.q.read, value[int], statement{text: text.String()}, args...)
 	if errors.Is(err, store.ErrNotFound) {
 		return false, nil
 	}

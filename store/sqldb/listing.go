@@ -28,7 +28,7 @@ func wide(text string) condition { return condition{text: guarded(text)} }
 func narrow(text string) condition { return condition{text: guarded(text), narrow: true} }
 
 // made is a statement that pageText put together from checked fragments.
-func made(text string) statement { return statement{text} }
+func made(text string) statement { return statement{text: text} }
 
 // guarded panics at start for a text that touches a tenant-owned table without a marker.
 func guarded(text string) string {

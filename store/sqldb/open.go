@@ -46,6 +46,7 @@ type Options struct {
 type DB struct {
 	*queries
 	write, read *sql.DB
+	prepared    *prepared // of write; nil on PostgreSQL
 	dialect     goose.Dialect
 	path        string // of the SQLite file
 	now         func() time.Time
@@ -80,8 +81,29 @@ func Open(_ context.Context, o Options) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	db.queries = &queries{db: db, read: db.read, write: db.write}
+	db.connect()
 	return db, nil
+}
+
+func (db *DB) connect() {
+	db.queries = &queries{db: db, read: direct{db.read}, write: direct{db.write}}
+	if db.dialect != goose.DialectSQLite3 {
+		return
+	}
+	db.prepared = newPrepared(db.write)
+	db.queries.write, db.queries.read = db.prepared, db.prepared
+	if db.read != db.write {
+		db.queries.read = newPrepared(db.read)
+	}
+}
+
+// inTransaction runs statements in a transaction. learn is for after its end.
+func (db *DB) inTransaction(tx *sql.Tx) (on connection, learn func(ctx context.Context)) {
+	if db.prepared == nil {
+		return direct{tx}, func(context.Context) {}
+	}
+	prepared := &preparedTx{direct: direct{tx}, tx: tx, pool: db.prepared}
+	return prepared, prepared.learn
 }
 
 // openSQLite uses one writer, because SQLite has one at a time, and readers that never wait for it (WAL).

@@ -2,7 +2,6 @@ package sqldb
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -41,11 +40,6 @@ type outcome struct {
 	enqueued bool // a message waits for the commit
 }
 
-type connection interface {
-	ExecContext(ctx context.Context, text string, args ...any) (sql.Result, error)
-	QueryContext(ctx context.Context, text string, args ...any) (*sql.Rows, error)
-}
-
 var errBadText = errors.New("text is not valid UTF-8 or holds a NUL")
 
 // before refuses what must not reach the database.
@@ -81,7 +75,7 @@ func (q *queries) exec(ctx context.Context, s statement, args ...any) (int64, er
 	if err := q.before(s, args); err != nil {
 		return 0, err
 	}
-	result, err := q.write.ExecContext(ctx, s.text, args...)
+	result, err := q.write.exec(ctx, s, args...)
 	if err != nil {
 		return 0, q.after(err)
 	}
@@ -121,7 +115,7 @@ func all[T any](ctx context.Context, q *queries, on connection, scan func(scanne
 		}
 		return nil, err
 	}
-	rows, err := on.QueryContext(ctx, s.text, args...)
+	rows, err := on.query(ctx, s, args...)
 	if err != nil {
 		return nil, q.after(err)
 	}
@@ -174,8 +168,10 @@ func (q *queries) once(ctx context.Context, work func(tx *queries) error) error 
 	if err != nil {
 		return translate(err)
 	}
+	on, learn := q.db.inTransaction(tx)
+	defer learn(ctx)
 	defer func() { _ = tx.Rollback() }() // no effect after Commit
-	within := &queries{db: q.db, read: tx, write: tx, tx: &outcome{}}
+	within := &queries{db: q.db, read: on, write: on, tx: &outcome{}}
 	if err := work(within); err != nil {
 		return err
 	}

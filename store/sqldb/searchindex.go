@@ -25,7 +25,7 @@ func (db *DB) indexSearch(ctx context.Context) error {
 	if db.dialect != goose.DialectPostgres {
 		return nil
 	}
-	indexed, err := one(ctx, db.queries, db.read, value[bool], searchIndexed)
+	indexed, err := one(ctx, db.queries, db.queries.read, value[bool], searchIndexed)
 	if err != nil || indexed {
 		return err
 	}

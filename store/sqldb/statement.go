@@ -11,7 +11,10 @@ import (
 // A statement on a tenant-owned table can be made in two ways only: scoped, which does not start without a tenant marker, and
 // unscoped, which says why it needs none. SQLite would silently ignore a forgotten parameter.
 type (
-	statement       struct{ text string }
+	statement struct {
+		text  string
+		fixed bool // one of few texts, worth being prepared
+	}
 	scopedStatement struct{ text string }
 )
 
@@ -25,7 +28,7 @@ func plain(text string) statement {
 	if table := tenantTables.FindString(text); table != "" {
 		panic(fmt.Sprintf("sqldb: %s is owned by tenants: %s", table, text))
 	}
-	return statement{text}
+	return statement{text, true}
 }
 
 // unscoped is a statement on tenant-owned tables that is bounded otherwise, for the reason given.
@@ -33,7 +36,7 @@ func unscoped(reason, text string) statement {
 	if reason == "" {
 		panic("sqldb: unscoped statement without a reason: " + text)
 	}
-	return statement{text}
+	return statement{text, true}
 }
 
 // scoped is a statement on tenant-owned tables whose text marks where the tenant stands: {m.organization_id} becomes a test that the
@@ -69,5 +72,5 @@ func (s scopedStatement) in(scope tenancy.Scope, args ...any) (statement, []any)
 		}
 		return within
 	})
-	return statement{text}, args
+	return statement{text, everywhere || len(organizations) <= 1}, args
 }

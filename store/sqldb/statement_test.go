@@ -87,7 +87,7 @@ func TestReadersOnlyRead(t *testing.T) {
 	if err := db.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.queries.read.ExecContext(t.Context(), "UPDATE versions SET version = 2"); err == nil {
+	if _, err := db.read.ExecContext(t.Context(), "UPDATE versions SET version = 2"); err == nil {
 		t.Error("a reader wrote")
 	}
 }
