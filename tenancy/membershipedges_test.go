@@ -89,3 +89,14 @@ func TestFirstSuperuserOfATakenName(t *testing.T) {
 	_, err := f.CreateFirstSuperuser(t.Context(), tenancy.NewUser{Username: "ada", Password: goodPassword})
 	wantInvalid(t, err, "username")
 }
+
+// TestPendingAddressIsRecorded: nothing of the account changes yet, and still somebody asked for it.
+func TestPendingAddressIsRecorded(t *testing.T) {
+	f := newFixture(t)
+	ada := f.user(t, tenancy.NewUser{Username: "ada"})
+	f.events = nil
+	must(f.UpdateUser(t.Context(), f.scope(t, ada), ada, tenancy.UserChange{Email: to("ada@x.example")}))(t)
+	if len(f.events) != 1 || f.events[0].Detail["pending_email"] != "ada@x.example" {
+		t.Errorf("events %+v", f.events)
+	}
+}
