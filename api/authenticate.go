@@ -71,8 +71,8 @@ func (a *API) bySession(r *http.Request, who access) (caller, error) {
 		return caller{}, err
 	}
 	scope, err := a.Directory.Scope(r.Context(), session.User)
-	if errors.Is(err, store.ErrNotFound) {
-		return caller{}, unauthorized("The account is gone.", err)
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, tenancy.ErrDisabled) {
+		return caller{}, unauthorized("The account is gone, or disabled.", err)
 	}
 	if err != nil {
 		return caller{}, err

@@ -113,7 +113,7 @@ func (a *API) problemOf(err error) *Problem {
 	case errors.Is(err, tenancy.ErrForbidden):
 		return &Problem{Status: http.StatusForbidden, Detail: "You do not have permission to perform this action.", cause: err}
 	case errors.Is(err, tenancy.ErrDisabled):
-		return unauthorized("The account is disabled.", err)
+		return &Problem{Status: http.StatusConflict, Detail: "The account is disabled.", cause: err}
 	case errors.Is(err, tenancy.ErrLastSuperuser):
 		return &Problem{Status: http.StatusConflict, Detail: "This is the last active superuser: make another one first.", cause: err}
 	case errors.Is(err, store.ErrConflict):
