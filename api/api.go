@@ -39,6 +39,7 @@ type Config struct {
 	Keys       *seal.Keys
 	Session    func(*http.Request) (session.Session, error) // of the browser; store.ErrNotFound for none
 	Address    func(*http.Request) string                   // of the client
+	Passwords  session.Guard                                // against guessing; the one of the sign-in pages
 	Pages      *ui.Renderer
 	Now        func() time.Time
 }
@@ -48,7 +49,6 @@ type API struct {
 	Config
 	huma   huma.API
 	router chi.Router
-	guard  session.Guard // of passwords
 }
 
 const maxBody = 1 << 20
@@ -57,7 +57,7 @@ const maxBody = 1 << 20
 // that the case of names counts, without which one member could stand twice.
 func New(c Config) *API {
 	huma.NewError, huma.DefaultArrayNullable, huma.ValidateStrictCasing = newProblem, false, true
-	a := &API{Config: c, router: chi.NewRouter(), guard: session.Guard{Store: c.Ephemeral, Now: c.Now, Name: "password"}}
+	a := &API{Config: c, router: chi.NewRouter()}
 	a.huma = humachi.New(a.router, description(c))
 	a.router.NotFound(a.problem(http.StatusNotFound, "There is nothing at this address."))
 	a.router.MethodNotAllowed(a.otherMethod)

@@ -37,6 +37,7 @@ const (
 
 // server is the API over HTTP, on a real database and with a clock that tests set.
 type server struct {
+	path      string // of the database
 	t         *testing.T
 	url       string
 	clock     *storetest.Clock
@@ -61,8 +62,8 @@ func must[T any](value T, err error) func(testing.TB) T {
 func newServer(t *testing.T) *server {
 	t.Helper()
 	s := &server{t: t, clock: storetest.NewClock()}
-	path := filepath.Join(t.TempDir(), "test.db")
-	s.db = must(sqldb.Open(t.Context(), sqldb.Options{URL: secret.New("sqlite:" + path), Now: s.clock.Now}))(t)
+	s.path = filepath.Join(t.TempDir(), "test.db")
+	s.db = must(sqldb.Open(t.Context(), sqldb.Options{URL: secret.New("sqlite:" + s.path), Now: s.clock.Now}))(t)
 	t.Cleanup(func() { _ = s.db.Close() })
 	if err := s.db.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
@@ -75,7 +76,8 @@ func newServer(t *testing.T) *server {
 	s.factors = &mfa.TOTP{Store: s.db, Attempts: s.db.Ephemeral(), Keys: keys, Now: s.clock.Now, Issuer: "Gatehouse"}
 	s.api = api.New(api.Config{
 		Issuer: issuer, Version: "test", Directory: s.directory, Factors: s.factors, Sessions: s.sessions, EndSession: s.sessions.EndByID,
-		Ephemeral: s.db.Ephemeral(), Keys: keys, Session: s.browser, Address: address, Pages: must(ui.New())(t), Now: s.clock.Now,
+		Ephemeral: s.db.Ephemeral(), Keys: keys, Session: s.browser, Address: address,
+		Passwords: session.Guard{Store: s.db.Ephemeral(), Now: s.clock.Now, Name: "password"}, Pages: must(ui.New())(t), Now: s.clock.Now,
 	})
 	if err := s.directory.Bootstrap(t.Context(), system()); err != nil {
 		t.Fatal(err)

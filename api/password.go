@@ -127,18 +127,18 @@ func (a *API) changeOwnPassword(ctx context.Context, c caller, in *changeOwnInpu
 
 // changeOwn guards the old password like a sign-in.
 func (a *API) changeOwn(ctx context.Context, c caller, old, fresh, oldField, newField string) error {
-	if err := a.guard.Admit(ctx, string(c.user), c.address); err != nil {
+	if err := a.Passwords.Admit(ctx, string(c.user), c.address); err != nil {
 		return err
 	}
 	err := a.Directory.ChangePassword(ctx, c.scope, old, fresh, tenancy.Kept{Session: c.session, Token: c.token, NamedTokens: c.scope.MustChangePassword()})
 	var invalid *tenancy.Invalid
 	if errors.As(err, &invalid) && len(invalid.Fields["old_password"]) > 0 {
-		err = errors.Join(err, a.guard.Failed(ctx, string(c.user), c.address))
+		err = errors.Join(err, a.Passwords.Failed(ctx, string(c.user), c.address))
 	}
 	if err != nil {
 		return renamed(renamed(err, "old_password", oldField), "new_password", newField)
 	}
-	return a.guard.Succeeded(ctx, string(c.user), c.address)
+	return a.Passwords.Succeeded(ctx, string(c.user), c.address)
 }
 
 type setPasswordInput struct {

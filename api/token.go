@@ -61,14 +61,14 @@ func (a *API) obtainToken(ctx context.Context, c caller, in *tokenInput) (*token
 	if err != nil {
 		return nil, err
 	}
-	if err := a.guard.Admit(ctx, account, c.address); err != nil {
+	if err := a.Passwords.Admit(ctx, account, c.address); err != nil {
 		return nil, err
 	}
 	user, err := a.Directory.Authenticate(ctx, in.Body.Username, in.Body.Password)
 	if errors.Is(err, tenancy.ErrBadCredentials) {
 		return nil, errors.Join(&Problem{
 			Status: http.StatusBadRequest, Detail: badInput, Fields: map[string][]string{"non_field_errors": {"Unable to log in with provided credentials."}},
-		}, a.guard.Failed(ctx, account, c.address))
+		}, a.Passwords.Failed(ctx, account, c.address))
 	}
 	if err != nil {
 		return nil, err
@@ -124,7 +124,7 @@ func (a *API) answerChallenge(ctx context.Context, c caller, text, code string) 
 	if errors.Is(err, mfa.ErrWrongCode) {
 		p := unauthorized("The code is wrong, or was used before.", err)
 		p.Members = map[string]any{"code": "wrong_code", "challenge": text}
-		return nil, errors.Join(p, a.guard.Failed(ctx, held.Value.Account, c.address))
+		return nil, errors.Join(p, a.Passwords.Failed(ctx, held.Value.Account, c.address))
 	}
 	if err != nil {
 		return nil, err
@@ -147,7 +147,7 @@ func (a *API) issue(ctx context.Context, c caller, user id.User, account string)
 	if err != nil {
 		return nil, err
 	}
-	if err := a.guard.Succeeded(ctx, account, c.address); err != nil {
+	if err := a.Passwords.Succeeded(ctx, account, c.address); err != nil {
 		return nil, err
 	}
 	out := &tokenOutput{}

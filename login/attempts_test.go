@@ -20,8 +20,23 @@ func TestPasswordAttempts(t *testing.T) {
 		}
 	}
 	wantStatus(t, b.password(flow, "ada", goodPassword), http.StatusTooManyRequests, "Too many attempts")
-	h.clock.Advance(6 * time.Minute)
+	h.clock.Advance(16 * time.Minute)
 	h.code(b.password(flow, "ada", goodPassword))
+}
+
+// TestSuccessForgets: who gets in may mistype again, as often as before; half a sign-in does not count as one.
+func TestSuccessForgets(t *testing.T) {
+	h := newHouse(t)
+	for range 3 {
+		b := h.browser()
+		flow := b.begin("harbour")
+		for i := range 9 {
+			if p := b.password(flow, "ada", "wrong"); p.status != http.StatusUnauthorized {
+				t.Fatalf("attempt %d: %d", i+1, p.status)
+			}
+		}
+		h.code(b.password(flow, "ada", goodPassword))
+	}
 }
 
 // TestStrangerLocksNobodyOut: what is refused for one address does not count for the account, whose owner signs in from another.

@@ -34,6 +34,11 @@ func (h *Handler) finish(w http.ResponseWriter, r *http.Request, v *visit, d dec
 		return err
 	}
 	flow := *v.open.flow()
+	if first := flow.First; first != nil && first.Method == amrPassword {
+		if err := h.Passwords.Succeeded(ctx, string(first.User), h.network(r)); err != nil {
+			return err
+		}
+	}
 	live, err := h.establish(w, r, v, flow)
 	if err != nil {
 		return err

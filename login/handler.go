@@ -53,6 +53,7 @@ type Handler struct {
 	Flows      session.Vault[Flow]
 	SetupLinks session.Vault[SetupLink]
 	Attempts   session.Store
+	Passwords  session.Guard // against guessing
 	Pages      *ui.Renderer
 	Cookies    Cookies
 	Address    func(*http.Request) string         // the client's address

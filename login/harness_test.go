@@ -178,7 +178,7 @@ func (h *house) assemble() http.Handler {
 		Sessions:   session.New(session.ManagerConfig{Store: ephemeral, Keys: keys, Now: h.clock.Now, Idle: 8 * time.Hour, Absolute: 24 * time.Hour}),
 		Flows:      session.Vault[login.Flow]{Kind: session.KindFlow, Store: ephemeral, Keys: keys, Now: h.clock.Now},
 		SetupLinks: session.Vault[login.SetupLink]{Kind: session.KindSetup, Store: ephemeral, Keys: keys, Now: h.clock.Now},
-		Attempts:   ephemeral, Cookies: login.NewCookies(must[*url.URL](t)(url.Parse(h.url))),
+		Attempts:   ephemeral, Passwords: session.Guard{Store: ephemeral, Now: h.clock.Now, Name: "password"}, Cookies: login.NewCookies(must[*url.URL](t)(url.Parse(h.url))),
 		Address: func(r *http.Request) string {
 			return web.ClientAddress(r, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")})
 		},

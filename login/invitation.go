@@ -13,7 +13,10 @@ import (
 )
 
 // Accounts that people try to make with one invitation, within a window: each try costs a password hash.
-const attemptsPerInvitation = 30
+const (
+	attemptsPerInvitation = 30
+	invitationWindow      = 5 * time.Minute
+)
 
 // invitation shows what the link of a letter is for. To open it accepts nothing: mail scanners open links too.
 func (h *Handler) invitation(w http.ResponseWriter, r *http.Request) error {
@@ -100,7 +103,7 @@ func (h *Handler) join(w http.ResponseWriter, r *http.Request) error {
 // second factor.
 func (h *Handler) createAndJoin(w http.ResponseWriter, r *http.Request) error {
 	form := r.PostForm
-	if err := h.count(r.Context(), "invitation:"+form.Get("token"), attemptsPerInvitation, passwordWindow); err != nil {
+	if err := h.count(r.Context(), "invitation:"+form.Get("token"), attemptsPerInvitation, invitationWindow); err != nil {
 		return err
 	}
 	user, err := h.Directory.AcceptInvitationAsNew(r.Context(), form.Get("token"), tenancy.NewUser{

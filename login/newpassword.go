@@ -19,7 +19,7 @@ func (h *Handler) newPassword(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	user := v.facts.standing.User
-	if err := h.countAttempt(r, user.Username); err != nil {
+	if err := h.admit(r, string(user.ID)); err != nil {
 		return err
 	}
 	if problems := typedTwice(r); problems != nil {
@@ -35,6 +35,11 @@ func (h *Handler) newPassword(w http.ResponseWriter, r *http.Request) error {
 	var invalid *tenancy.Invalid
 	switch {
 	case errors.As(err, &invalid):
+		if len(invalid.Fields["old_password"]) > 0 {
+			if err := h.Passwords.Failed(r.Context(), string(user.ID), h.network(r)); err != nil {
+				return err
+			}
+		}
 		return h.showNewPassword(w, v, http.StatusUnprocessableEntity, invalid.Fields)
 	case errors.Is(err, password.ErrBusy):
 		return errBusy(err)

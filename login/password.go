@@ -15,14 +15,6 @@ import (
 	"gatehouse/ui"
 )
 
-// Attempts at passwords within a window, whether they succeed or not.
-const (
-	passwordWindow      = 5 * time.Minute
-	attemptsPerPair     = 10  // one account from one address
-	attemptsPerAccount  = 50  // one account from anywhere: enough that a stranger cannot easily lock its owner out
-	attemptsFromAddress = 300 // one address, which may be a whole company's
-)
-
 // password checks a username or e-mail and its password.
 func (h *Handler) password(w http.ResponseWriter, r *http.Request) error {
 	v, _, err := h.at(w, r, stepSignIn)
@@ -30,13 +22,20 @@ func (h *Handler) password(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	identifier := r.PostFormValue("identifier")
-	if err := h.countAttempt(r, identifier); err != nil {
+	account, err := h.Directory.AccountName(r.Context(), tenancy.System("sign-in"), identifier)
+	if err != nil {
+		return err
+	}
+	if err := h.admit(r, account); err != nil {
 		return err
 	}
 	at := h.Now() // before the check: of a password that is replaced meanwhile the flow must be older
 	user, err := h.Directory.Authenticate(r.Context(), identifier, r.PostFormValue("password"))
 	switch {
 	case errors.Is(err, tenancy.ErrBadCredentials):
+		if err := h.Passwords.Failed(r.Context(), account, h.network(r)); err != nil {
+			return err
+		}
 		return h.showSignIn(w, v, http.StatusUnauthorized, identifier, &ui.Alert{
 			Kind: ui.AlertError, Title: "That did not match", Text: "Check the username or e-mail address and the password, and try again.",
 		})
@@ -62,28 +61,18 @@ func (h *Handler) firstFactorDone(w http.ResponseWriter, r *http.Request, v *vis
 	return nil
 }
 
-// countAttempt refuses guessing before the expensive hash. An unknown name counts like a known one, and all names of an account are
-// one. The order matters: what is refused for its address does not count for the account, or a single stranger could lock its owner out.
-func (h *Handler) countAttempt(r *http.Request, identifier string) error {
-	account, err := h.Directory.AccountName(r.Context(), tenancy.System("sign-in"), identifier)
-	if err != nil {
-		return err
+// admit refuses guessing before the expensive hash. An unknown name counts like a known one, and all names of an account are one.
+func (h *Handler) admit(r *http.Request, account string) error {
+	err := h.Passwords.Admit(r.Context(), account, h.network(r))
+	var closed *session.TooManyAttempts
+	if errors.As(err, &closed) {
+		return tooManyAttempts(closed.Until.Sub(h.Now()), err)
 	}
-	address := web.Network(h.Address(r))
-	for _, limit := range []struct {
-		name string
-		most int
-	}{
-		{"password from " + address, attemptsFromAddress},
-		{"password:" + account + " " + address, attemptsPerPair},
-		{"password:" + account, attemptsPerAccount},
-	} {
-		if err := h.count(r.Context(), limit.name, limit.most, passwordWindow); err != nil {
-			return err
-		}
-	}
-	return nil
+	return err
 }
+
+// network is what one customer has; limits are per customer.
+func (h *Handler) network(r *http.Request) string { return web.Network(h.Address(r)) }
 
 // count is one more event under a name; beyond limit it is a 429. Names are hashed: they hold what people typed.
 func (h *Handler) count(ctx context.Context, name string, limit int, window time.Duration) error {

@@ -36,7 +36,7 @@ func (h *Handler) reset(w http.ResponseWriter, r *http.Request) error {
 // resetPost answers the same whether it sends a link or not.
 func (h *Handler) resetPost(w http.ResponseWriter, r *http.Request) error {
 	identifier := r.PostFormValue("identifier")
-	if err := h.count(r.Context(), "reset from "+web.Network(h.Address(r)), resetsFromAddress, resetWindow); err != nil {
+	if err := h.count(r.Context(), "reset from "+h.network(r), resetsFromAddress, resetWindow); err != nil {
 		return err
 	}
 	account, err := h.Directory.AccountName(r.Context(), tenancy.System("password reset"), identifier)
@@ -64,7 +64,7 @@ func (h *Handler) resetSent(w http.ResponseWriter, _ *http.Request) error {
 // resetChoose sets the new password. It signs nobody in: the second factor is still to be shown.
 func (h *Handler) resetChoose(w http.ResponseWriter, r *http.Request) error {
 	token := r.PostFormValue("token")
-	if err := h.count(r.Context(), "choice from "+web.Network(h.Address(r)), choicesPerAddress, resetWindow); err != nil {
+	if err := h.count(r.Context(), "choice from "+h.network(r), choicesPerAddress, resetWindow); err != nil {
 		return err
 	}
 	user, err := h.Directory.ResetOf(r.Context(), token)

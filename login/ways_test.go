@@ -142,7 +142,7 @@ func TestWaitIsTold(t *testing.T) {
 		b.password(flow, "ada", "wrong")
 	}
 	h.clock.Advance(90 * time.Second)
-	wantStatus(t, b.password(flow, "ada", goodPassword), http.StatusTooManyRequests, "about 4 minutes. /signin?flow="+flow)
+	wantStatus(t, b.password(flow, "ada", goodPassword), http.StatusTooManyRequests, "about 14 minutes. /signin?flow="+flow)
 }
 
 // TestSecure: anybody may set up a second factor; a session that is not fresh signs in again first.

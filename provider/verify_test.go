@@ -173,3 +173,27 @@ func TestVerifiedAccessToken(t *testing.T) {
 		t.Errorf("token: %+v", got)
 	}
 }
+
+// TestSignatureSizes: a number of a signature that begins with zeros is as long as the others (RFC 7518 section 3.4). Among so many
+// tokens one without such a number is as likely as a guessed key.
+func TestSignatureSizes(t *testing.T) {
+	f := open(t)
+	short := 0
+	for range 2000 {
+		access := f.post(asRobot()).Access
+		raw, err := base64.RawURLEncoding.DecodeString(access[strings.LastIndexByte(access, '.')+1:])
+		must(t, err)
+		if len(raw) != 64 {
+			t.Fatalf("a signature of %d bytes", len(raw))
+		}
+		if raw[0] == 0 || raw[32] == 0 {
+			short++
+			if _, err := f.VerifyAccessToken(t.Context(), access); err != nil {
+				t.Errorf("%s: %v", access, err)
+			}
+		}
+	}
+	if short == 0 {
+		t.Error("no number was short")
+	}
+}

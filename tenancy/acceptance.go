@@ -112,7 +112,7 @@ func (d *Directory) AcceptInvitationAsNew(ctx context.Context, token string, n N
 // accept takes the invitation and makes the membership, with prepare between.
 func (d *Directory) accept(ctx context.Context, token string, event audit.Event, user id.User, prepare func(tx Store) error) (Membership, error) {
 	var m Membership
-	try := func(manager Role) error {
+	err := againIfOwned(func() error {
 		return d.Store.InTx(ctx, func(tx Store) error {
 			i, _, err := d.openInvitation(ctx, tx, token)
 			if err != nil {
@@ -129,26 +129,27 @@ func (d *Directory) accept(ctx context.Context, token string, event audit.Event,
 				return err
 			}
 			event.Object, event.Organization, event.Detail = string(i.ID), i.Organization, map[string]string{"user": string(user)}
-			if m, err = d.fulfil(ctx, tx, i, user, manager); err != nil {
+			if m, err = d.fulfil(ctx, tx, i, user); err != nil {
 				return err
 			}
 			return tx.Record(ctx, event)
 		})
-	}
-	err := asManagerOrOwner(Manager, try)
+	})
 	return m, roomless(taken(err, map[string]string{"membership": "You are in this organization already."}))
 }
 
-// fulfil gives what was promised, as far as the inviter may give it now. manager is what a manager becomes: see asManagerOrOwner.
-func (d *Directory) fulfil(ctx context.Context, tx Store, i Invitation, user id.User, manager Role) (Membership, error) {
+// fulfil gives what was promised, as far as the inviter may give it now.
+func (d *Directory) fulfil(ctx context.Context, tx Store, i Invitation, user id.User) (Membership, error) {
 	inviter, err := d.inviter(ctx, tx, i)
 	if err != nil {
 		return Membership{}, err
 	}
 	m := d.newMembership(i.Organization, user, Member)
 	able := inviter.state != nil && inviter.HasIn(i.Organization, AddMembership)
-	if able && i.Role == Manager {
-		m.Role = manager
+	if able {
+		if m.Role, err = ownerIfNone(ctx, tx, i.Organization, i.Role); err != nil {
+			return m, err
+		}
 	}
 	if err := tx.AddMembership(ctx, accepting(), m); err != nil || !able {
 		return m, err

@@ -12,7 +12,7 @@ import (
 
 // Sentinels of what an installation must not lose.
 var (
-	// ErrLastSuperuser: the installation would be left without an active superuser.
+	// ErrLastSuperuser: the installation would be left without an active superuser whose account has no last day.
 	ErrLastSuperuser = errors.New("this is the last active superuser")
 	// ErrLastSignIn: the user would be left without any way to sign in.
 	ErrLastSignIn = errors.New("this is the only way to sign in that the user has")

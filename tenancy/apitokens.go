@@ -196,8 +196,8 @@ func (d *Directory) byToken(ctx context.Context, hash string) (APIToken, Standin
 
 func tokenVia(token id.APIToken) string { return "token:" + string(token) }
 
-// APITokens lists a user's tokens, newest first, at most 1,000. His own everybody sees; those of others need users.view_apikey and
-// authority over the account (see accountFor).
+// APITokens lists a user's tokens, newest first, at most 1,000. His own everybody sees; those of others need users.view_apikey,
+// everywhere, and authority over the account by it (see accountFor).
 func (d *Directory) APITokens(ctx context.Context, scope Scope, user id.User) ([]APIToken, error) {
 	if err := tokensFor(ctx, d.Store, scope, user, ViewAPIKey); err != nil {
 		return nil, err
@@ -212,12 +212,12 @@ func tokensFor(ctx context.Context, tx Store, scope Scope, user id.User, permiss
 	if !scope.Has(permission) {
 		return ErrForbidden
 	}
-	_, err := accountFor(ctx, tx, scope, user)
+	_, err := accountWith(ctx, tx, scope, user, permission)
 	return err
 }
 
-// RevokeAPIToken ends a token at once. Everybody revokes his own, and every token itself; those of others need users.delete_apikey and
-// authority over the account. Without either there is no such token.
+// RevokeAPIToken ends a token at once. Everybody revokes his own, and every token itself; those of others need users.delete_apikey,
+// everywhere, and authority over the account by it. Without either there is no such token.
 func (d *Directory) RevokeAPIToken(ctx context.Context, scope Scope, token id.APIToken) error {
 	return d.Store.InTx(ctx, func(tx Store) error {
 		found, err := tx.APIToken(ctx, token)

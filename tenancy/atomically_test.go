@@ -4,44 +4,45 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"gatehouse/internal/id"
 	"gatehouse/session"
 	"gatehouse/tenancy"
 )
 
-// signedIn are sessions in the database of the directory, as in a small installation.
-type signedIn struct {
-	session.Store
+// inTheSameFile ends sessions that live in the directory's own SQLite file, as serve has them by default.
+type inTheSameFile struct {
+	store session.Store
 	ended []id.User
 }
 
-func (s *signedIn) EndOfUser(ctx context.Context, user id.User, _ id.Session) error {
+func (s *inTheSameFile) EndOfUser(ctx context.Context, user id.User, _ id.Session) error {
+	bounded, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
 	s.ended = append(s.ended, user)
-	return s.Forget(ctx, session.Key{Kind: session.KindSession, ID: string(user)})
+	return s.store.Create(bounded, session.Key{Kind: session.KindReplay, ID: string(user)}, session.Entry{Expires: time.Now().Add(time.Hour)})
 }
 
+// TestAtomicallyEndsSessionsAfterwards: one writer serves both, so that ending a session within the transaction would wait for ever.
 func TestAtomicallyEndsSessionsAfterwards(t *testing.T) {
 	f := newFixture(t)
-	ctx, sessions := t.Context(), &signedIn{Store: f.db.Ephemeral()}
+	sessions := &inTheSameFile{store: f.db.Ephemeral()}
 	f.Sessions = sessions
-	ada := must(f.CreateUser(ctx, system(), tenancy.NewUser{Username: "ada", Email: "ada@example.org", Password: goodPassword}))(t)
-	off, failed := false, errors.New("second thoughts")
-	deactivate := func(then error) error {
-		return f.Atomically(ctx, func(d *tenancy.Directory) error {
-			if _, err := d.UpdateUser(ctx, system(), ada.ID, tenancy.UserChange{Active: &off}); err != nil {
-				return err
-			}
-			if len(sessions.ended) > 0 {
-				t.Error("sessions were ended within the transaction")
-			}
-			return then
-		})
+	ada := f.user(t, tenancy.NewUser{Username: "ada"})
+	deactivate := func(d *tenancy.Directory) error {
+		_, err := d.UpdateUser(t.Context(), system(), ada, tenancy.UserChange{Active: to(false)})
+		return err
 	}
-	if err := deactivate(failed); !errors.Is(err, failed) || len(sessions.ended) > 0 {
-		t.Errorf("%v, and ended the sessions of %v", err, sessions.ended)
+	broken := errors.New("broken")
+	err := f.Atomically(t.Context(), func(d *tenancy.Directory) error { return errors.Join(deactivate(d), broken) })
+	if !errors.Is(err, broken) || len(sessions.ended) != 0 || !must(f.db.User(t.Context(), ada))(t).Active {
+		t.Errorf("undone: %v, ended %v", err, sessions.ended)
 	}
-	if err := deactivate(nil); err != nil || len(sessions.ended) != 1 || sessions.ended[0] != ada.ID {
-		t.Errorf("%v, and ended the sessions of %v", err, sessions.ended)
+	if err := f.Atomically(t.Context(), deactivate); err != nil {
+		t.Fatal(err)
+	}
+	if len(sessions.ended) != 1 || must(f.db.User(t.Context(), ada))(t).Active {
+		t.Errorf("ended %v", sessions.ended)
 	}
 }

@@ -338,7 +338,7 @@ func TestGroupsOfOrganizationsOnly(t *testing.T) {
 	manager := f.user(t, tenancy.NewUser{Username: "manager"})
 	f.member(t, a, manager, tenancy.Manager)
 	f.group(t, tenancy.Group{Name: "Makers", Permissions: []tenancy.Permission{tenancy.AddGroup}}, manager)
-	for organization, want := range map[id.Organization]string{"": "F", a: "+", b: "N"} {
+	for organization, want := range map[id.Organization]string{"": "I", a: "+", b: "N"} {
 		_, err := f.CreateGroup(t.Context(), f.scope(t, manager), tenancy.Group{Name: "New", Organization: organization})
 		if got := outcome(err); got != want {
 			t.Errorf("in %q: %v, want %s", organization, err, want)

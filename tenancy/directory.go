@@ -99,21 +99,22 @@ func (d *Directory) write(ctx context.Context, event audit.Event, work func(tx S
 }
 
 // Atomically runs several operations in one transaction: all of them happen, or none. work must use only the Directory it is given.
-// Sessions that the operations end are ended when they have happened: their store may be the database that the transaction holds.
+// Sessions that the operations end are ended after the commit.
 func (d *Directory) Atomically(ctx context.Context, work func(d *Directory) error) error {
-	var ended endedLater
+	var later endings
 	err := d.Store.InTx(ctx, func(tx Store) error {
+		later = nil
 		within := *d
-		within.Store, ended = tx, nil
+		within.Store = tx
 		if d.Sessions != nil {
-			within.Sessions = &ended
+			within.Sessions = &later
 		}
 		return work(&within)
 	})
 	if err != nil {
 		return err
 	}
-	for _, e := range ended {
+	for _, e := range later {
 		if err := d.Sessions.EndOfUser(ctx, e.user, e.keep); err != nil {
 			return fmt.Errorf("end sessions: %w", err)
 		}
@@ -121,18 +122,18 @@ func (d *Directory) Atomically(ctx context.Context, work func(d *Directory) erro
 	return nil
 }
 
-// endedLater notes whose sessions are to be ended.
-type endedLater []struct {
+// endings are sessions to be ended once a transaction has committed. Within it, a store of sessions in the same database would wait
+// for the transaction, and the transaction for it.
+type endings []ending
+
+type ending struct {
 	user id.User
 	keep id.Session
 }
 
 // EndOfUser implements Sessions.
-func (l *endedLater) EndOfUser(_ context.Context, user id.User, keep id.Session) error {
-	*l = append(*l, struct {
-		user id.User
-		keep id.Session
-	}{user, keep})
+func (e *endings) EndOfUser(_ context.Context, user id.User, keep id.Session) error {
+	*e = append(*e, ending{user, keep})
 	return nil
 }
 

@@ -58,7 +58,7 @@ func TestGroupMatrix(t *testing.T) {
 	w.checkMatrix(t, false, []operation{
 		{"create one of a", "++++" + "FN+" + "NNN" + "FF", createGroup(w.a)},
 		{"create one of the disabled one", "IINN" + "FNN" + "NNI" + "FF", createGroup(w.disabled)},
-		{"create a shared one", "++FF" + "FFF" + "FFF" + "FF", createGroup("")},
+		{"create a shared one", "++II" + "FII" + "III" + "FF", createGroup("")},
 		{"update a's", "++++" + "FN+" + "NNN" + "FF", updateGroup(w.ofA, rename)},
 		{"update a shared one", "++FF" + "FNF" + "FNF" + "FF", updateGroup(w.operators, rename)},
 		{"update the disabled one's", "IINN" + "FNN" + "NNI" + "FF", updateGroup(w.ofDisabled, rename)},

@@ -10,12 +10,16 @@ import (
 )
 
 // CreateGroup makes a group with registered permissions that the actor holds himself. A group of an organization needs
-// users.add_group in it and counts in it alone; a shared one needs the permission and a scope that is limited to no organization.
+// users.add_group in it and counts in it alone; a shared one needs the permission and a scope that is limited to no organization:
+// *Invalid names "organization" otherwise.
 func (d *Directory) CreateGroup(ctx context.Context, scope Scope, g Group) (Group, error) {
-	if !scope.somewhere(AddGroup) || (g.Organization == "" && !scope.Everywhere()) {
+	if !scope.somewhere(AddGroup) {
 		return Group{}, ErrForbidden
 	}
 	found := problems{}
+	if g.Organization == "" && !scope.Everywhere() {
+		found.add("organization", "Choose an organization.")
+	}
 	found.name(g.Name, maxName)
 	found.permissions(scope, g.Organization, g.Permissions)
 	if err := found.err(); err != nil {

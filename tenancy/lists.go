@@ -6,7 +6,6 @@ import (
 
 	"gatehouse/audit"
 	"gatehouse/internal/id"
-	"gatehouse/store"
 )
 
 // list authorizes and validates what every list asks for: the permission somewhere, and rows only from where it is held.
@@ -110,14 +109,7 @@ func (d *Directory) OwnerOf(ctx context.Context, scope Scope, organization id.Or
 	if !scope.HasIn(organization, ViewOrganization) {
 		return Membership{}, ErrForbidden
 	}
-	page, err := d.Store.ListMemberships(ctx, scope, MembershipFilter{Organization: organization, Role: Owner}, Query{Page: 1, Size: 1})
-	if err != nil {
-		return Membership{}, err
-	}
-	if len(page.Items) == 0 {
-		return Membership{}, store.ErrNotFound
-	}
-	return page.Items[0].Membership, nil
+	return d.Store.OwnerOf(ctx, scope, organization)
 }
 
 // MayActOnSessions says whether scope may list or end the sessions of a user by a permission: his own, or as with the account.

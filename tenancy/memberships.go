@@ -24,10 +24,9 @@ func (d *Directory) AddMember(ctx context.Context, scope Scope, organization id.
 		return Membership{}, err
 	}
 	m := d.newMembership(organization, user, role)
-	err := asManagerOrOwner(role, func(role Role) error {
-		m.Role = role
-		event := d.event(scope, "membership.created", string(m.ID), organization)
-		event.Detail = map[string]string{"user": string(user), "role": string(role)}
+	event := d.event(scope, "membership.created", string(m.ID), organization)
+	event.Detail = map[string]string{}
+	err := againIfOwned(func() error {
 		return d.write(ctx, event, func(tx Store) error {
 			if _, err := authorized(ctx, tx, scope, organization, AddMembership); err != nil {
 				return err
@@ -35,6 +34,11 @@ func (d *Directory) AddMember(ctx context.Context, scope Scope, organization id.
 			if _, err := visible(ctx, tx, scope, user); err != nil {
 				return err
 			}
+			var err error
+			if m.Role, err = ownerIfNone(ctx, tx, organization, role); err != nil {
+				return err
+			}
+			event.Detail["user"], event.Detail["role"] = string(user), string(m.Role)
 			return tx.AddMembership(ctx, scope, m)
 		})
 	})
@@ -146,13 +150,17 @@ func (d *Directory) changeRole(ctx context.Context, scope Scope, change Membersh
 		return Membership{}, err
 	}
 	var m Membership
-	err := asManagerOrOwner(change.Role, func(role Role) error {
+	err := againIfOwned(func() error {
 		return d.Store.InTx(ctx, func(tx Store) error {
 			found, err := find(tx)
 			if err != nil {
 				return err
 			}
 			if err := current(change.Version, found.Version); err != nil {
+				return err
+			}
+			role, err := ownerIfNone(ctx, tx, found.Organization, change.Role)
+			if err != nil {
 				return err
 			}
 			m, err = d.giveRole(ctx, tx, scope, found, role)
@@ -216,16 +224,26 @@ func givable(role Role) error {
 	return nil
 }
 
-// asManagerOrOwner runs write for the role, and where it is Manager first for Owner: the database admits one owner, so that of two
-// first managers at once only one becomes it. Each try is a transaction of its own, because PostgreSQL ends one at a conflict.
-func asManagerOrOwner(role Role, write func(Role) error) error {
+// ownerIfNone is the role that somebody gets: the first manager of an organization without owner becomes its owner. It looks before the
+// write, because a refused one would end the transaction, which may be one of many operations.
+func ownerIfNone(ctx context.Context, tx Store, organization id.Organization, role Role) (Role, error) {
 	if role != Manager {
-		return write(role)
+		return role, nil
 	}
-	err := write(Owner)
+	_, err := tx.OwnerOf(ctx, System("first manager"), organization)
+	if errors.Is(err, store.ErrNotFound) {
+		return Owner, nil
+	}
+	return Manager, err
+}
+
+// againIfOwned runs a transaction with ownerIfNone in it, and once more if somebody else became the owner meanwhile: the database
+// admits one.
+func againIfOwned(write func() error) error {
+	err := write()
 	var conflict *store.Conflict
 	if errors.As(err, &conflict) && conflict.Field == "owner" {
-		return write(Manager)
+		return write()
 	}
 	return err
 }

@@ -114,3 +114,23 @@ func TestSameMemberAtOnce(t *testing.T) {
 		t.Errorf("added %d times", added)
 	}
 }
+
+// TestManagersWithinTransaction: a manager is made in an organization that has an owner also as part of something larger.
+func TestManagersWithinTransaction(t *testing.T) {
+	f := newFixture(t)
+	a := f.organization(t, "acme")
+	for i, want := range []tenancy.Role{tenancy.Owner, tenancy.Manager} {
+		var user tenancy.User
+		err := f.Atomically(t.Context(), func(d *tenancy.Directory) error {
+			var err error
+			user, err = d.CreateUser(t.Context(), system(), tenancy.NewUser{Username: []string{"first", "second"}[i], Organization: a, Role: tenancy.Manager})
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if role := f.role(t, a, user.ID); role != want {
+			t.Errorf("%s is %q, want %q", user.Username, role, want)
+		}
+	}
+}

@@ -75,9 +75,9 @@ func (d *Directory) CreateUser(ctx context.Context, scope Scope, n NewUser) (Use
 	if err != nil {
 		return User{}, err
 	}
-	err = asManagerOrOwner(n.Role, func(role Role) error {
+	err = againIfOwned(func() error {
 		return d.write(ctx, d.event(scope, "user.created", string(user.ID), n.Organization), func(tx Store) error {
-			if err := d.createMember(ctx, tx, scope, user, n.Organization, role); err != nil {
+			if err := d.createMember(ctx, tx, scope, user, n.Organization, n.Role); err != nil {
 				return err
 			}
 			if err := joinGroups(ctx, tx, scope, user.ID, n); err != nil {
@@ -134,6 +134,10 @@ func (d *Directory) createMember(ctx context.Context, tx Store, scope Scope, use
 	if role == "" {
 		role = Member
 	}
+	role, err := ownerIfNone(ctx, tx, organization, role)
+	if err != nil {
+		return err
+	}
 	return roomless(tx.AddMembership(ctx, scope, d.newMembership(organization, user.ID, role)))
 }
 
@@ -177,7 +181,7 @@ func (d *Directory) welcome(ctx context.Context, tx Store, scope Scope, user Use
 // CreateFirstSuperuser makes the first administrator of an installation. It asks for no authority: whoever sets the installation
 // up has it. ErrSetUpAlready once any superuser exists; of many concurrent calls one succeeds.
 func (d *Directory) CreateFirstSuperuser(ctx context.Context, n NewUser) (User, error) {
-	n.Staff, n.Superuser, n.Inactive, n.Organization = true, true, false, ""
+	n.Staff, n.Superuser, n.Inactive, n.Organization, n.Expires = true, true, false, "", ""
 	if n.Password == "" {
 		return User{}, &Invalid{Fields: map[string][]string{"password": {"Choose a password."}}}
 	}

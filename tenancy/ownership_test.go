@@ -134,3 +134,21 @@ func TestChangeMembershipVersion(t *testing.T) {
 		t.Errorf("an old version was changed: %v", err)
 	}
 }
+
+// One of many operations must not spoil the others: a refused statement ends the transaction.
+func TestSecondManagerWithinATransaction(t *testing.T) {
+	f := newFixture(t)
+	a := f.organization(t, "acme")
+	f.member(t, a, f.user(t, tenancy.NewUser{Username: "owner"}), tenancy.Owner)
+	other := f.user(t, tenancy.NewUser{Username: "other"})
+	err := f.Atomically(t.Context(), func(d *tenancy.Directory) error {
+		if _, err := d.CreateUser(t.Context(), system(), tenancy.NewUser{Username: "new", Organization: a, Role: tenancy.Manager}); err != nil {
+			return err
+		}
+		_, err := d.AddMember(t.Context(), system(), a, other, tenancy.Manager)
+		return err
+	})
+	if got := f.role(t, a, other); err != nil || got != tenancy.Manager {
+		t.Errorf("role %q, %v", got, err)
+	}
+}

@@ -49,9 +49,10 @@ type Users interface {
 	// stored one is still user.Version; else, and where there is no such user, store.ErrStale. The address becomes the primary one,
 	// verified as the user says, and the one that was so stays as another one; without an address none is primary. Identifiers
 	// and unique values move along, with conflicts as of CreateUser. *store.Conflict names "superuser" if no active superuser
-	// would be left.
+	// without a last day would be left.
 	UpdateUser(ctx context.Context, user User) error
-	// DeleteUser removes a user and everything that is his. *store.Conflict names "superuser" if no active superuser would be left.
+	// DeleteUser removes a user and everything that is his. *store.Conflict names "superuser" if no active superuser without
+	// a last day would be left.
 	DeleteUser(ctx context.Context, user id.User) error
 	// SetPasswordHash replaces the hash and sets PasswordUpdated. If old is not empty, only if the stored one is still old; else store.ErrStale.
 	SetPasswordHash(ctx context.Context, user id.User, old, hash string, now time.Time) error

@@ -145,7 +145,7 @@ func (a *app) assembleHTTP(opened connectors.Set) error {
 		Sessions:   session.New(session.ManagerConfig{Store: a.ephemeral, Keys: a.keys, Now: time.Now, Idle: time.Duration(a.config.Sessions.Idle), Absolute: time.Duration(a.config.Sessions.Absolute)}),
 		Flows:      session.Vault[login.Flow]{Kind: session.KindFlow, Store: a.ephemeral, Keys: a.keys, Now: time.Now},
 		SetupLinks: session.Vault[login.SetupLink]{Kind: session.KindSetup, Store: a.ephemeral, Keys: a.keys, Now: time.Now},
-		Attempts:   a.ephemeral, Cookies: login.NewCookies(issuer),
+		Attempts:   a.ephemeral, Passwords: session.Guard{Store: a.ephemeral, Now: time.Now, Name: "password"}, Cookies: login.NewCookies(issuer),
 		Address: func(r *http.Request) string { return web.ClientAddress(r, a.config.TrustedProxies) },
 		Wrap:    wrap(pages),
 	}
@@ -153,7 +153,7 @@ func (a *app) assembleHTTP(opened connectors.Set) error {
 	a.directory.Sessions = signOut
 	a.api = api.New(api.Config{
 		Issuer: a.config.Issuer, Version: version, Directory: a.directory, Factors: a.login.Factors, Sessions: a.login.Sessions, EndSession: signOut.End,
-		Ephemeral: a.ephemeral, Keys: a.keys, Session: a.login.Session, Address: a.login.Address, Pages: pages, Now: time.Now,
+		Ephemeral: a.ephemeral, Keys: a.keys, Session: a.login.Session, Passwords: a.login.Passwords, Address: a.login.Address, Pages: pages, Now: time.Now,
 	})
 	a.handler = a.routes(pages)
 	return nil

@@ -145,7 +145,7 @@ func TestThirdParties(t *testing.T) {
 		"github.com/jackc/pgx":          {"store/sqldb", "internal/testenv"},
 		"github.com/redis/":             {"store/redisdb"},
 		"github.com/pquerna/otp":        {"mfa"},
-		"golang.org/x/crypto":           {"internal/password"},
+		"golang.org/x/crypto":           {"internal/password", "provider"}, // provider: cryptobyte
 		"github.com/coreos/go-oidc":     {"connectors/oidc", "cmd/gatehouse"},
 		"github.com/chromedp/":          {"internal/testenv"},
 		"github.com/danielgtaylor/huma": {"api"},

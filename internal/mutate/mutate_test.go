@@ -3,28 +3,30 @@
 package mutate
 
 import (
-	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 )
+
+// oneError asks whether there is an error, or which.
+const oneError = `!?(err [!=]= nil|errors\.(Is|As)\(err, [^()]*\))`
 
 var (
 	enabled = flag.Bool("mutate", false, "take each check away and run the tests")
-	only    = flag.String("only", "", "mutate only what contains this text, as the report writes it")
+	only    = flag.String("only", "", "mutate only what contains one of these texts, with commas between, as the report writes it")
 	workers = flag.Int("workers", 2, "mutants at once")
+
+	errorAlone = regexp.MustCompile(`^` + oneError + `( (&&|\|\|) ` + oneError + `)*$`)
 )
 
 // policy is the files whose checks are taken away, and the packages whose tests must notice, asked one after the other.
@@ -41,13 +43,15 @@ var policy = []struct {
 // accepted are mutants that change nothing, one "file function: what" a line, with the reason behind #.
 const accepted = "testdata/accepted.txt"
 
-// mutant is one expression of a file, to be replaced.
+// mutant is one expression of a file that can be switched off.
 type mutant struct {
+	number     int    // from 1 on
 	file       string // below the module's root
+	pkg        string
 	function   string
 	line       int
-	start, end int // bytes
-	with       string
+	start, end int    // bytes
+	gone       string // "true" or "false": what the expression then is
 	what       string
 	tests      []string
 }
@@ -69,37 +73,39 @@ func TestMutants(t *testing.T) {
 			t.Fatalf("%s: no files, %v", part.files, err)
 		}
 		for _, file := range files {
-			if strings.HasSuffix(file, "_test.go") {
-				continue
+			if !strings.HasSuffix(file, "_test.go") {
+				all = append(all, mutants(t, file, part.tests)...)
 			}
-			all = append(all, mutants(t, file, part.tests)...)
 		}
 	}
 	harmless := readAccepted(t)
-	all = slices.DeleteFunc(all, func(m mutant) bool {
-		return harmless[m.String()] || !strings.Contains(m.String(), *only)
+	for line := range harmless {
+		if !slices.ContainsFunc(all, func(m mutant) bool { return m.String() == line }) {
+			t.Errorf("%s: there is no such mutant: %s", accepted, line)
+		}
+	}
+	for i := range all {
+		all[i].number = i + 1
+	}
+	built := build(t, all)
+	asked := slices.DeleteFunc(slices.Clone(all), func(m mutant) bool {
+		return harmless[m.String()] || !slices.ContainsFunc(strings.Split(*only, ","), func(text string) bool { return strings.Contains(m.String(), text) })
 	})
-	var (
-		next, survived atomic.Int64
-		running        sync.WaitGroup
-	)
+	var next, survived atomic.Int64
+	var running sync.WaitGroup
 	for range *workers {
 		running.Go(func() {
-			for {
-				i := int(next.Add(1)) - 1
-				if i >= len(all) {
-					return
-				}
-				verdict := try(t.Context(), t.TempDir(), all[i])
-				t.Logf("%d/%d %s:%d %s: %s", i+1, len(all), all[i].file, all[i].line, all[i], verdict)
-				if verdict != "killed" {
+			for i := int(next.Add(1)) - 1; i < len(asked); i = int(next.Add(1)) - 1 {
+				verdict := built.try(t.Context(), asked[i])
+				t.Logf("%d/%d %s:%d %s: %s", i+1, len(asked), asked[i].file, asked[i].line, asked[i], verdict)
+				if !strings.HasPrefix(verdict, "killed") {
 					survived.Add(1)
 				}
 			}
 		})
 	}
 	running.Wait()
-	t.Logf("%d mutants, %d survived", len(all), survived.Load())
+	t.Logf("%d mutants, %d survived, %d accepted", len(asked), survived.Load(), len(harmless))
 	if survived.Load() > 0 {
 		t.Fail()
 	}
@@ -148,23 +154,26 @@ func mutants(t *testing.T, path string, tests []string) []mutant {
 			continue
 		}
 		add := func(expression ast.Expr, gone string) {
+			if plumbing(expression, source, files) {
+				return
+			}
 			start, end := files.Position(expression.Pos()), files.Position(expression.End())
 			text := string(source[start.Offset:end.Offset])
 			found = append(found, mutant{
-				file: name, function: function.Name.Name, line: start.Line, start: start.Offset, end: end.Offset, tests: tests,
-				with: fmt.Sprintf(map[string]string{"false": "(false && (%s))", "true": "(true || (%s))"}[gone], text), what: strings.Join(strings.Fields(text), " ") + " → " + gone,
+				file: name, pkg: parsed.Name.Name, function: function.Name.Name, line: start.Line, start: start.Offset, end: end.Offset, tests: tests,
+				gone: gone, what: strings.Join(strings.Fields(text), " ") + " → " + gone,
 			})
 		}
 		ast.Inspect(function.Body, func(node ast.Node) bool {
 			switch statement := node.(type) {
 			case *ast.IfStmt:
-				if !plumbing(statement.Cond, source, files) && returns(statement.Body) {
+				if returns(statement.Body) {
 					add(statement.Cond, "false")
 					parts(statement.Cond, add)
 				}
 			case *ast.CaseClause:
 				for _, expression := range statement.List {
-					if _, boolean := expression.(*ast.BinaryExpr); boolean && !plumbing(expression, source, files) {
+					if binary, is := expression.(*ast.BinaryExpr); is && boolean(binary.Op) {
 						add(expression, "false")
 						parts(expression, add)
 					}
@@ -180,10 +189,14 @@ func mutants(t *testing.T, path string, tests []string) []mutant {
 	return found
 }
 
-// plumbing is a condition that only passes an error on.
+func boolean(operator token.Token) bool {
+	return slices.Contains([]token.Token{token.LAND, token.LOR, token.EQL, token.NEQ, token.LSS, token.LEQ, token.GTR, token.GEQ}, operator)
+}
+
+// plumbing is a condition, or a part of one, that only asks whether there is an error, or which.
 func plumbing(condition ast.Expr, source []byte, files *token.FileSet) bool {
 	text := string(source[files.Position(condition.Pos()).Offset:files.Position(condition.End()).Offset])
-	return strings.HasPrefix(text, "err != nil") && !strings.Contains(text, "&&") && !strings.Contains(text, "||")
+	return errorAlone.MatchString(text)
 }
 
 func returns(body *ast.BlockStmt) bool {
@@ -224,43 +237,4 @@ func parts(expression ast.Expr, add func(ast.Expr, string)) {
 			parts(operand, add)
 		}
 	}
-}
-
-// try runs the tests over the mutant. The compiler reads it through an overlay.
-func try(ctx context.Context, directory string, m mutant) string {
-	path, err := filepath.Abs(filepath.Join(root, m.file))
-	if err != nil {
-		return err.Error()
-	}
-	source, err := os.ReadFile(path)
-	if err != nil {
-		return err.Error()
-	}
-	changed := filepath.Join(directory, "mutant.go")
-	text := string(source[:m.start]) + m.with + string(source[m.end:])
-	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {path: changed}})
-	if err != nil {
-		return err.Error()
-	}
-	list := filepath.Join(directory, "overlay.json")
-	if err := os.WriteFile(changed, []byte(text), 0o600); err != nil {
-		return err.Error()
-	}
-	if err := os.WriteFile(list, overlay, 0o600); err != nil {
-		return err.Error()
-	}
-	for _, tests := range m.tests {
-		bounded, cancel := context.WithTimeout(ctx, 10*time.Minute)
-		command := exec.CommandContext(bounded, "go", "test", "-overlay", list, "-vet=off", "-count=1", "-failfast", "-timeout", "5m", tests)
-		command.Dir = root
-		output, err := command.CombinedOutput()
-		cancel()
-		if strings.Contains(string(output), "[build failed]") || strings.Contains(string(output), "[setup failed]") {
-			return "does not compile: " + string(output)
-		}
-		if err != nil {
-			return "killed"
-		}
-	}
-	return "SURVIVED"
 }

@@ -64,6 +64,15 @@ func ClientAddress(r *http.Request, trusted []netip.Prefix) string {
 	return address.String()
 }
 
+// Network is what one customer has: an IPv4 address, or 64 bits of an IPv6 one. Limits per address are limits per network.
+func Network(address string) string {
+	parsed, err := netip.ParseAddr(address)
+	if err != nil || parsed.Is4() {
+		return address
+	}
+	return netip.PrefixFrom(parsed.WithZone(""), 64).Masked().String()
+}
+
 func peer(r *http.Request) netip.Addr {
 	hostPort, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {

@@ -26,11 +26,13 @@ var (
 		scan: scanUserRow,
 	})
 
-	// Users of organizations are found by IN, never by a join, so that each is there once; SQLite makes nothing good of EXISTS.
+	// Users of organizations are found by IN, never by a join, so that each is there once. SQLite goes from IN to the users, and from users
+	// to EXISTS; PostgreSQL decides for itself.
 	userSearch    = narrow(`u.search LIKE ? ESCAPE '\'`)
 	userSearchAll = narrow(`(u.search || '') LIKE ? ESCAPE '\'`) // no index is for that
 	userAbove     = wide(`NOT u.superuser`)
 	userIn        = narrow(`u.id IN (SELECT m.user_id FROM memberships m WHERE {m.organization_id})`)
+	userInMany    = narrow(`EXISTS (SELECT 1 FROM memberships m WHERE m.user_id = u.id AND {m.organization_id})`)
 	userInOne     = narrow(`u.id IN (SELECT m.user_id FROM memberships m WHERE m.organization_id = ? AND {m.organization_id})`)
 	userWithRole  = narrow(`u.id IN (SELECT m.user_id FROM memberships m WHERE m.role = ? AND {m.organization_id})`)
 	userInOneWith = narrow(`u.id IN (SELECT m.user_id FROM memberships m WHERE m.organization_id = ? AND m.role = ? AND {m.organization_id})`)
@@ -117,6 +119,9 @@ func (r *request) searchUsers(word string) {
 	r.search(userSearch, []string{word})
 }
 
+// manyOrganizations is from where on most users may be in one of a scope's.
+const manyOrganizations = 30
+
 // ListUsers implements tenancy.Listings.
 func (q *queries) ListUsers(ctx context.Context, scope tenancy.Scope, f tenancy.UserFilter, query tenancy.Query) (tenancy.Page[tenancy.UserRow], error) {
 	r := userList.request(q, scope)
@@ -130,6 +135,8 @@ func (q *queries) ListUsers(ctx context.Context, scope tenancy.Scope, f tenancy.
 		r.where(userInOne, string(f.Organization))
 	case f.Role != "":
 		r.where(userWithRole, string(f.Role))
+	case !scope.Everywhere() && len(scope.Organizations()) > manyOrganizations:
+		r.where(userInMany)
 	case !scope.Everywhere():
 		r.where(userIn)
 	}

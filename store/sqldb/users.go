@@ -36,7 +36,7 @@ var (
 	superuserClaim   = plain(`INSERT INTO first_superuser (singleton, user_id) SELECT 1, $1 WHERE NOT EXISTS (SELECT 1 FROM users WHERE superuser)`)
 	superuserLock    = plain(`INSERT INTO versions (name, version) SELECT 'superusers', 1 FROM users WHERE id = $1 AND superuser AND active
 		ON CONFLICT (name) DO UPDATE SET version = versions.version + 1`)
-	superuserOther    = plain(`SELECT 1 FROM users WHERE superuser AND active AND id <> $1 LIMIT 1`)
+	superuserOther    = plain(`SELECT 1 FROM users WHERE superuser AND active AND expiration_date = '' AND id <> $1 LIMIT 1`)
 	userDelete        = plain(`DELETE FROM users WHERE id = $1`)
 	userGrantsDelete  = unscoped("the user goes, and with him what he allowed clients", `DELETE FROM grants WHERE user_id = $1`)
 	fieldValuesDelete = plain(`DELETE FROM user_field_values WHERE user_id = $1`)
@@ -99,7 +99,7 @@ func (q *queries) UpdateUser(ctx context.Context, u tenancy.User) error {
 		return err
 	}
 	return q.transaction(ctx, func(tx *queries) error {
-		if !u.Superuser || !u.Active {
+		if !u.Superuser || !u.Active || u.Expires != "" {
 			if err := tx.notTheLast(ctx, u.ID); err != nil {
 				return err
 			}
@@ -140,7 +140,8 @@ func (q *queries) claimValues(ctx context.Context, u tenancy.User) error {
 	return nil
 }
 
-// notTheLast refuses to take away the last active superuser. The row of versions is a lock: of two superusers who take each other's
+// notTheLast refuses to take away the last active superuser whose account is good for ever: one with a last day leaves an installation
+// without anybody on the day after. The row of versions is a lock: of two superusers who take each other's
 // rank at once, the second waits and then sees that he is alone.
 func (q *queries) notTheLast(ctx context.Context, user id.User) error {
 	is, err := q.exec(ctx, superuserLock, string(user))

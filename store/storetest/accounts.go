@@ -99,17 +99,22 @@ func testLastSuperuser(t *testing.T, w *world) {
 	idle.Active = false
 	must(t, w.UpdateUser(t.Context(), idle))
 	idle.Version++
-	demoted, inactive := root, root
-	demoted.Superuser, inactive.Active = false, false
+	brief := w.superuser(t, "brief")
+	brief.Expires = "2030-01-01"
+	must(t, w.UpdateUser(t.Context(), brief)) // does not count: it has an end
+	demoted, inactive, ending := root, root, root
+	demoted.Superuser, inactive.Active, ending.Expires = false, false, "2030-01-01"
 	for range 2 {
+		wantConflict(t, w.UpdateUser(t.Context(), ending), "superuser")
 		wantConflict(t, w.UpdateUser(t.Context(), demoted), "superuser")
 		wantConflict(t, w.UpdateUser(t.Context(), inactive), "superuser")
 		wantConflict(t, w.DeleteUser(t.Context(), root.ID), "superuser")
 		root.FirstName = "Other" // everything else goes
 		must(t, w.UpdateUser(t.Context(), root))
-		root.Version, demoted.Version, inactive.Version = 2, 2, 2
+		root.Version, demoted.Version, inactive.Version, ending.Version = 2, 2, 2, 2
 	}
 	must(t, w.DeleteUser(t.Context(), w.grace.ID))
+	must(t, w.DeleteUser(t.Context(), brief.ID))
 	idle.Active = true
 	must(t, w.UpdateUser(t.Context(), idle))
 	must(t, w.DeleteUser(t.Context(), root.ID))

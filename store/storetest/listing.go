@@ -17,7 +17,7 @@ import (
 // listings are the tests of tenancy.Listings.
 func listings() map[string]func(*testing.T, *world) {
 	return map[string]func(*testing.T, *world){
-		"ListUsersScope": testListUsersScope, "ListUsersRow": testListUsersRow, "ListUsersFilters": testListUsersFilters,
+		"ListUsersScope": testListUsersScope, "ListUsersOfMany": testListUsersOfMany, "ListUsersRow": testListUsersRow, "ListUsersFilters": testListUsersFilters,
 		"ListSearch": testListSearch, "ListWalk": testListWalk, "ListWhileInserting": testListWhileInserting, "ListRefuses": testListRefuses,
 		"ListOrganizations": testListOrganizations, "ListMemberships": testListMemberships, "ListGroups": testListGroups, "ListRenamedGroup": testListRenamedGroup,
 		"ListAuditEvents": testListAuditEvents, "ListIdentities": testListIdentities, "ListInTransaction": testListInTransaction,
@@ -85,6 +85,22 @@ func testListUsersScope(t *testing.T, w *world) {
 	w.wantUsers(t, w.inA, tenancy.UserFilter{Organization: w.b.ID, Role: tenancy.Member}, tenancy.Query{})
 	w.wantUsers(t, w.inA, tenancy.UserFilter{Role: tenancy.Manager}, tenancy.Query{}, "two")
 	w.wantUsers(t, w.inB, tenancy.UserFilter{Role: tenancy.Owner}, tenancy.Query{}) // Ada, elsewhere
+}
+
+// testListUsersOfMany: who manages many organizations sees what who manages few would.
+func testListUsersOfMany(t *testing.T, w *world) {
+	root := newUser("root", "")
+	root.Superuser = true
+	w.user(t, root, tenancy.Member, w.a.ID)
+	organizations := []id.Organization{w.a.ID}
+	for i := range 40 {
+		o := newOrganization(fmt.Sprintf("many-%d", i))
+		must(t, w.CreateOrganization(t.Context(), w.all, o))
+		organizations = append(organizations, o.ID)
+	}
+	many := w.user(t, newUser("many", ""), tenancy.Manager, organizations...)
+	w.wantUsers(t, w.scope(t, many.ID), tenancy.UserFilter{}, tenancy.Query{}, "ada", "both", "many")
+	w.wantUsers(t, w.scope(t, many.ID), tenancy.UserFilter{}, tenancy.Query{Search: "grace"})
 }
 
 // testListUsersRow: a row shows the memberships and groups that the scope sees, and no hash.
