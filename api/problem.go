@@ -172,6 +172,6 @@ func answer(w http.ResponseWriter, p *Problem) {
 	w.WriteHeader(p.Status)
 	raw, err := p.MarshalJSON()
 	if err == nil {
-		_, _ = w.Write(raw) // the client is gone; nobody to tell
+		_, _ = w.Write(raw) //nolint:gosec // JSON, and typed so; if the client is gone, there is nobody to tell
 	}
 }
