@@ -49,7 +49,6 @@ type API struct {
 	Config
 	huma   huma.API
 	router chi.Router
-	resets session.Guard // of requests for reset mails
 }
 
 const maxBody = 1 << 20
@@ -57,8 +56,8 @@ const maxBody = 1 << 20
 // New assembles the API. It replaces huma's constructor of errors, how it takes the case of names and what it says of empty lists, all of
 // which the whole program shares.
 func New(c Config) *API {
-	huma.NewError, huma.ValidateStrictCasing, huma.DefaultArrayNullable = newProblem, true, false
-	a := &API{Config: c, router: chi.NewRouter(), resets: session.Guard{Store: c.Ephemeral, Now: c.Now, Name: "reset"}}
+	huma.NewError, huma.DefaultArrayNullable, huma.ValidateStrictCasing = newProblem, false, true
+	a := &API{Config: c, router: chi.NewRouter()}
 	a.huma = humachi.New(a.router, description(c))
 	a.router.NotFound(a.problem(http.StatusNotFound, "There is nothing at this address."))
 	a.router.MethodNotAllowed(a.otherMethod)

@@ -22,8 +22,8 @@ func (a *API) apiTokens() {
 	handle(a, route{http.MethodDelete, "/users/token/", "revoke-own-token", tagTokens, "Revoke the token that the request is made with", http.StatusNoContent}, signedIn, a.revokeOwnToken)
 }
 
-// APITokenBody is an API token without its text.
-type APITokenBody struct {
+// TokenBody is an API token without its text.
+type TokenBody struct {
 	ID           id.APIToken          `json:"id"`
 	Name         string               `json:"name"`
 	Hint         string               `json:"hint" doc:"Its last characters."`
@@ -35,8 +35,8 @@ type APITokenBody struct {
 	LastUsed     *time.Time           `json:"last_used"`
 }
 
-func writeToken(t tenancy.APIToken) APITokenBody {
-	body := APITokenBody{
+func writeToken(t tenancy.APIToken) TokenBody {
+	body := TokenBody{
 		ID: t.ID, Name: t.Name, Hint: t.Hint, Organization: orNull(t.Organization), Permissions: t.Permissions, Purpose: t.Purpose,
 		Created: moment(t.Created), Expires: moment(t.Expires), LastUsed: moment(t.LastUsed),
 	}
@@ -46,7 +46,7 @@ func writeToken(t tenancy.APIToken) APITokenBody {
 	return body
 }
 
-func (a *API) listTokens(ctx context.Context, c caller, in *UserIDInput) (*listOutput[APITokenBody], error) {
+func (a *API) listTokens(ctx context.Context, c caller, in *UserIDInput) (*listOutput[TokenBody], error) {
 	found, err := a.Directory.APITokens(ctx, c.scope, in.ID)
 	if err != nil {
 		return nil, err
@@ -67,7 +67,7 @@ type createTokenInput struct {
 
 type createTokenOutput struct {
 	Body struct {
-		APITokenBody
+		TokenBody
 
 		Token string `json:"token" doc:"Shown this once."`
 	}
@@ -82,7 +82,7 @@ func (a *API) createToken(ctx context.Context, c caller, in *createTokenInput) (
 		return nil, err
 	}
 	out := &createTokenOutput{}
-	out.Body.APITokenBody, out.Body.Token = writeToken(made), text.Reveal()
+	out.Body.TokenBody, out.Body.Token = writeToken(made), text.Reveal()
 	return out, nil
 }
 

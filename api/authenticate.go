@@ -45,8 +45,6 @@ func (a *API) authenticate(r *http.Request, who access) (caller, error) {
 	return a.bySession(r, who)
 }
 
-func (a *API) network(r *http.Request) string { return web.Network(a.Address(r)) }
-
 func (a *API) byToken(r *http.Request, who access, text string) (caller, error) {
 	scope, token, err := a.Directory.AuthenticateToken(r.Context(), text)
 	if errors.Is(err, tenancy.ErrBadToken) {
@@ -58,7 +56,7 @@ func (a *API) byToken(r *http.Request, who access, text string) (caller, error) 
 	if scope.MustChangePassword() && !who.passwordChange {
 		return caller{}, a.passwordExpired()
 	}
-	return caller{scope: scope, user: token.User, token: token.ID, address: a.network(r)}, nil
+	return caller{scope: scope, user: token.User, token: token.ID, address: web.Network(a.Address(r))}, nil
 }
 
 // bySession takes the browser's session. Requests of other sites' pages do not get here (see web.Defaults).
@@ -71,8 +69,8 @@ func (a *API) bySession(r *http.Request, who access) (caller, error) {
 		return caller{}, err
 	}
 	scope, err := a.Directory.Scope(r.Context(), session.User)
-	if errors.Is(err, store.ErrNotFound) {
-		return caller{}, unauthorized("The account is gone.", err)
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, tenancy.ErrDisabled) {
+		return caller{}, unauthorized("The account is gone, or disabled.", err)
 	}
 	if err != nil {
 		return caller{}, err
@@ -88,7 +86,7 @@ func (a *API) bySession(r *http.Request, who access) (caller, error) {
 	if limits.MustChange && !who.passwordChange {
 		return caller{}, a.passwordExpired()
 	}
-	return caller{scope: scope.Narrow(limits), user: session.User, session: session.ID, address: a.network(r)}, nil
+	return caller{scope: scope.Narrow(limits), user: session.User, session: session.ID, address: web.Network(a.Address(r))}, nil
 }
 
 // passwordExpired tells where the password can be changed, in the form of the described system.

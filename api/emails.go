@@ -122,12 +122,12 @@ func (a *API) changeEmail(ctx context.Context, c caller, in *changeEmailInput) (
 	}
 	err = a.Directory.Atomically(ctx, func(d *tenancy.Directory) error {
 		if in.Body.Verified.given && in.Body.Verified.value != found.Verified {
-			if err := d.SetEmailVerified(ctx, c.scope, in.ID, in.EmailIDInput.Email, in.Body.Verified.value); err != nil {
+			if err := d.SetEmailVerified(ctx, c.scope, in.ID, in.Email, in.Body.Verified.value); err != nil {
 				return err
 			}
 		}
 		if in.Body.Primary.value && !found.Primary {
-			return d.SetPrimaryEmail(ctx, c.scope, in.ID, in.EmailIDInput.Email)
+			return d.SetPrimaryEmail(ctx, c.scope, in.ID, in.Email)
 		}
 		return nil
 	})

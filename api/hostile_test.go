@@ -14,7 +14,7 @@ import (
 
 // nastyTexts are what people and attackers put into texts.
 var nastyTexts = []string{
-	"", " ", "\x00", "a\x00b", "🦊🦊🦊", "مرحبا \u202e‏", "аdmin", "../../etc/passwd", "' OR 1=1 --", "<script>alert(1)</script>", "-1", "0", "1e999",
+	"", " ", "\x00", "a\x00b", "🦊🦊🦊", "مرحبا \u202e\u200f", "аdmin", "../../etc/passwd", "' OR 1=1 --", "<script>alert(1)</script>", "-1", "0", "1e999",
 	"99999999999999999999999999", "null", "1066-01-01", "0000-00-00", "2026-02-30", "9999-12-31T23:59:59Z", "\r\nSet-Cookie: a=b", "%00", "%zz",
 	strings.Repeat("a", 5000), "a@b", "ʼ@ʼ.ʼ", "+000000000000000000000", "\ufeff", "e\u0301", "%", "_", "*", "[", `"`, `\`, "01990000-0000-7000-8000-000000000000",
 }

@@ -56,6 +56,7 @@ func TestPages(t *testing.T) {
 	if got := s.do("GET", "/users/user/", root, nil).want(t, 200); len(got.results()) != 10 {
 		t.Errorf("%d rows by default", len(got.results()))
 	}
+	s.do("GET", "/users/user/?ordering=-date_joined", root, nil).want(t, 200)
 	for parameter, bad := range map[string][]string{"page": {"-1", "0", "x", "1e9"}, "page_size": {"-1", "0", "x"}, "ordering": {"password", "-", "username;drop"}, "cursor": {"x", "eyJ9"}} {
 		for _, value := range bad {
 			if got := s.do("GET", "/users/user/?"+parameter+"="+url.QueryEscape(value), root, nil).want(t, 400); got.body[parameter] == nil {

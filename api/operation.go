@@ -13,6 +13,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"gatehouse/internal/id"
+	"gatehouse/internal/web"
 	"gatehouse/tenancy"
 )
 
@@ -76,7 +77,7 @@ func handle[I, O any](a *API, r route, who access, work func(ctx context.Context
 func (a *API) enter(who access) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		r, w := humachi.Unwrap(ctx)
-		v := visit{request: r, caller: caller{address: a.network(r)}}
+		v := visit{request: r, caller: caller{address: web.Network(a.Address(r))}}
 		if !who.public {
 			var err error
 			if v.caller, err = a.authenticate(r, who); err != nil {

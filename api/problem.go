@@ -113,7 +113,7 @@ func (a *API) problemOf(err error) *Problem {
 	case errors.Is(err, tenancy.ErrForbidden):
 		return &Problem{Status: http.StatusForbidden, Detail: "You do not have permission to perform this action.", cause: err}
 	case errors.Is(err, tenancy.ErrDisabled):
-		return unauthorized("The account is disabled.", err)
+		return &Problem{Status: http.StatusConflict, Detail: "The account is disabled.", cause: err}
 	case errors.Is(err, tenancy.ErrLastSuperuser):
 		return &Problem{Status: http.StatusConflict, Detail: "This is the last active superuser: make another one first.", cause: err}
 	case errors.Is(err, store.ErrConflict):
@@ -172,6 +172,6 @@ func answer(w http.ResponseWriter, p *Problem) {
 	w.WriteHeader(p.Status)
 	raw, err := p.MarshalJSON()
 	if err == nil {
-		_, _ = w.Write(raw) // the client is gone; nobody to tell
+		_, _ = w.Write(raw) //nolint:gosec // JSON, and typed so; if the client is gone, there is nobody to tell
 	}
 }

@@ -43,6 +43,20 @@ func TestSessions(t *testing.T) {
 	s.as(second, "GET", path, nil).want(t, 401)
 }
 
+func TestDisabledAccount(t *testing.T) {
+	s := newServer(t)
+	root, ada := s.token(s.superuser("root").ID), s.member("ada", s.organization("harbour").ID)
+	cookie, _ := s.signIn(ada.ID, "")
+	off := false
+	// The sessions of who is disabled end; this is one that began meanwhile.
+	sessions := s.directory.Sessions
+	s.directory.Sessions = nil
+	must(s.directory.UpdateUser(t.Context(), system(), ada.ID, tenancy.UserChange{Active: &off}))(t)
+	s.directory.Sessions = sessions
+	s.as(cookie, "GET", me(ada), nil).want(t, 401)
+	s.do("POST", me(ada)+"token/", root, map[string]any{"name": "job"}).want(t, 409) // the caller himself is well
+}
+
 // A session that is good for one organization is good for no other, though its user is.
 func TestSessionOfOneOrganization(t *testing.T) {
 	s := newServer(t)

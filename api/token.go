@@ -141,6 +141,9 @@ func (a *API) issue(ctx context.Context, c caller, user id.User, account string)
 		return nil, err
 	}
 	issued, text, err := a.Directory.IssueToken(ctx, user, tenancy.MethodPassword)
+	if errors.Is(err, tenancy.ErrDisabled) {
+		return nil, unauthorized("The account is disabled.", err)
+	}
 	if err != nil {
 		return nil, err
 	}

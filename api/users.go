@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strings"
 
 	"gatehouse/internal/id"
 	"gatehouse/tenancy"
@@ -57,6 +58,7 @@ func (in listUsersInput) filter() (tenancy.UserFilter, error) {
 }
 
 func (a *API) listUsers(ctx context.Context, c caller, in *listUsersInput) (*listOutput[UserBody], error) {
+	in.Ordering = strings.Replace(in.Ordering, "date_joined", "created", 1)
 	asked, err := query(in.ListInput)
 	if err != nil {
 		return nil, err
