@@ -39,7 +39,7 @@ test-race: ## Run the tests of packages with shared state under the race detecto
 	GATEHOUSE_TEST_REQUIRE=1 go test -race -timeout 20m ./session ./store/... ./provider ./connectors/... ./mfa ./tenancy ./internal/...
 
 .PHONY: mutate
-mutate: ## Take each policy check away, run the tests, report what they do not notice (takes an hour)
+mutate: ## Take each policy check away, run the tests, report what they do not notice (takes half an hour)
 	go test ./internal/mutate -run TestMutants -count=1 -timeout 0 -v -mutate
 
 .PHONY: screenshots

@@ -8,6 +8,8 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -52,13 +54,14 @@ type API struct {
 
 const maxBody = 1 << 20
 
-// New assembles the API. It replaces huma's constructor of errors, which is one for the whole program.
+// New assembles the API. It replaces huma's constructor of errors, how it takes the case of names and what it says of empty lists, all of
+// which the whole program shares.
 func New(c Config) *API {
-	huma.NewError = newProblem
+	huma.NewError, huma.ValidateStrictCasing, huma.DefaultArrayNullable = newProblem, true, false
 	a := &API{Config: c, router: chi.NewRouter(), resets: session.Guard{Store: c.Ephemeral, Now: c.Now, Name: "reset"}}
 	a.huma = humachi.New(a.router, description(c))
 	a.router.NotFound(a.problem(http.StatusNotFound, "There is nothing at this address."))
-	a.router.MethodNotAllowed(a.problem(http.StatusMethodNotAllowed, "This address does not take such requests."))
+	a.router.MethodNotAllowed(a.otherMethod)
 	a.routes()
 	a.reference()
 	return a
@@ -109,7 +112,34 @@ func (a *API) Mount(r chi.Router) {
 		if path := route.RoutePath; path == "" || path[len(path)-1] != '/' {
 			route.RoutePath = path + "/"
 		}
+		if r.Method == http.MethodHead {
+			route.RouteMethod = http.MethodGet
+		}
 		w.Header().Set("Cache-Control", "no-store")
 		a.idempotent(a.router).ServeHTTP(w, r)
 	}))
+}
+
+// otherMethod tells which methods an address takes; OPTIONS, which none handles by itself, is how clients ask for that.
+func (a *API) otherMethod(w http.ResponseWriter, r *http.Request) {
+	var allowed []string
+	path := chi.RouteContext(r.Context()).RoutePath
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+		if a.router.Match(chi.NewRouteContext(), method, path) {
+			allowed = append(allowed, method)
+		}
+	}
+	if slices.Contains(allowed, http.MethodGet) {
+		allowed = append(allowed, http.MethodHead)
+	}
+	w.Header().Set("Allow", strings.Join(append(allowed, http.MethodOptions), ", "))
+	if r.Method != http.MethodOptions {
+		answer(w, &Problem{Status: http.StatusMethodNotAllowed, Detail: "This address does not take such requests."})
+		return
+	}
+	if _, err := a.authenticate(r, signedIn); err != nil {
+		answer(w, a.failed(r, err))
+		return
+	}
+	w.WriteHeader(http.StatusOK)
 }

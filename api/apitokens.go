@@ -59,8 +59,8 @@ type createTokenInput struct {
 
 	Body struct {
 		Name         string               `json:"name" minLength:"1"`
-		Organization id.Organization      `json:"organization,omitempty"`
-		Permissions  []tenancy.Permission `json:"permissions,omitempty"`
+		Organization id.Organization      `json:"organization,omitempty" format:"uuid" doc:"The only one that it is good for."`
+		Permissions  []tenancy.Permission `json:"permissions,omitempty" doc:"The only ones that it carries; default: all of the user's."`
 		ExpiresIn    int                  `json:"expires_in,omitempty" minimum:"60" maximum:"315360000" doc:"Seconds; default: no end."`
 	}
 }

@@ -46,12 +46,12 @@ func writeAudit(e audit.Event) auditBody {
 type listAuditInput struct {
 	ListInput
 
-	Organization id.Organization `query:"organization"`
-	Actor        id.User         `query:"actor"`
+	Organization id.Organization `query:"organization" format:"uuid" doc:"In which something happened."`
+	Actor        id.User         `query:"actor" format:"uuid" doc:"Who did something."`
 	Object       string          `query:"object" doc:"Identifier of what changed."`
 	Action       string          `query:"action" doc:"Its beginning: user. for everything about users."`
-	From         string          `query:"from"`
-	To           string          `query:"to"`
+	From         string          `query:"from" doc:"At this time or day, or later."`
+	To           string          `query:"to" doc:"Before this time or day."`
 }
 
 func (a *API) listAudit(ctx context.Context, c caller, in *listAuditInput) (*listOutput[auditBody], error) {

@@ -26,7 +26,7 @@ type caller struct {
 	user    id.User
 	token   id.APIToken // empty: by session
 	session id.Session  // empty: by token
-	address string
+	address string      // of what the client has, for counting: see web.Network
 
 	path       string // of the request
 	parameters url.Values
@@ -45,6 +45,8 @@ func (a *API) authenticate(r *http.Request, who access) (caller, error) {
 	return a.bySession(r, who)
 }
 
+func (a *API) network(r *http.Request) string { return web.Network(a.Address(r)) }
+
 func (a *API) byToken(r *http.Request, who access, text string) (caller, error) {
 	scope, token, err := a.Directory.AuthenticateToken(r.Context(), text)
 	if errors.Is(err, tenancy.ErrBadToken) {
@@ -56,7 +58,7 @@ func (a *API) byToken(r *http.Request, who access, text string) (caller, error) 
 	if scope.MustChangePassword() && !who.passwordChange {
 		return caller{}, a.passwordExpired()
 	}
-	return caller{scope: scope, user: token.User, token: token.ID, address: web.Network(a.Address(r))}, nil
+	return caller{scope: scope, user: token.User, token: token.ID, address: a.network(r)}, nil
 }
 
 // bySession takes the browser's session. Requests of other sites' pages do not get here (see web.Defaults).
@@ -86,7 +88,7 @@ func (a *API) bySession(r *http.Request, who access) (caller, error) {
 	if limits.MustChange && !who.passwordChange {
 		return caller{}, a.passwordExpired()
 	}
-	return caller{scope: scope.Narrow(limits), user: session.User, session: session.ID, address: web.Network(a.Address(r))}, nil
+	return caller{scope: scope.Narrow(limits), user: session.User, session: session.ID, address: a.network(r)}, nil
 }
 
 // passwordExpired tells where the password can be changed, in the form of the described system.

@@ -19,7 +19,7 @@ type bulkInput struct {
 	Body struct {
 		Action       string          `json:"action" enum:"activate,deactivate,delete,add_to_organization"`
 		Users        []id.User       `json:"users" minItems:"1" maxItems:"1000"`
-		Organization id.Organization `json:"organization,omitempty" doc:"For add_to_organization."`
+		Organization id.Organization `json:"organization,omitempty" format:"uuid" doc:"For add_to_organization."`
 		Role         tenancy.Role    `json:"role,omitempty" enum:"member,manager" doc:"For add_to_organization; default member."`
 	}
 }
@@ -50,6 +50,7 @@ func (a *API) bulkUsers(ctx context.Context, c caller, in *bulkInput) (*bulkOutp
 		return nil, fieldProblem("users", "Each user stands here once, at most 1,000 of them.")
 	}
 	out := &bulkOutput{}
+	out.Body.Results = make([]bulkRow, 0, len(users))
 	for _, user := range in.Body.Users {
 		row := bulkRow{User: user, Status: http.StatusOK}
 		if err := act(ctx, user); err != nil {

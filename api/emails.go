@@ -68,7 +68,7 @@ type addEmailInput struct {
 	}
 }
 
-func (a *API) addEmail(ctx context.Context, c caller, in *addEmailInput) (*emailOutput, error) {
+func (a *API) addEmail(ctx context.Context, c caller, in *addEmailInput) (*createdOutput[emailBody], error) {
 	var added tenancy.EmailAddress
 	err := a.Directory.Atomically(ctx, func(d *tenancy.Directory) error {
 		var err error
@@ -78,7 +78,7 @@ func (a *API) addEmail(ctx context.Context, c caller, in *addEmailInput) (*email
 		added.Primary = true
 		return d.SetPrimaryEmail(ctx, c.scope, in.ID, added.ID)
 	})
-	return &emailOutput{writeEmail(added)}, err
+	return &createdOutput[emailBody]{Location: a.created("/users/user/"+string(in.ID)+"/email/", string(added.ID)), Body: writeEmail(added)}, err
 }
 
 func (a *API) findEmail(ctx context.Context, c caller, in EmailIDInput) (tenancy.EmailAddress, error) {

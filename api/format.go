@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -23,14 +23,14 @@ const maxDepth = 16
 
 func unmarshalJSON(data []byte, target any) error {
 	if !utf8.Valid(data) {
-		return errors.New("this is not valid UTF-8")
+		return remark("The body is not valid UTF-8.")
 	}
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	if err := checkValue(decoder, 0); err != nil {
 		return err
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("something follows the JSON document")
+		return remark("Something follows the JSON document.")
 	}
 	if err := json.Unmarshal(data, target); err != nil {
 		return plainError(err)
@@ -46,13 +46,16 @@ func plainError(err error) error {
 	)
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return errors.New("this is not complete JSON")
+		return remark("This is not complete JSON.")
 	case errors.As(err, &syntax):
-		return fmt.Errorf("this is not JSON: problem at byte %d", syntax.Offset)
+		return remark(fmt.Sprintf("This is not JSON: see byte %d.", syntax.Offset))
+	case errors.As(err, &typed) && typed.Field != "":
+		field, _, _ := strings.Cut(typed.Field, ".")
+		return badField(field, "This value is not possible here.")
 	case errors.As(err, &typed):
-		return fmt.Errorf("%s: a %s is not expected here", typed.Field, typed.Value)
+		return remark("A value is not possible here.")
 	default:
-		return errors.New("this is not the JSON that is expected here")
+		return remark("This is not the JSON that is expected here.")
 	}
 }
 
@@ -62,11 +65,14 @@ func checkValue(decoder *json.Decoder, depth int) error {
 		return plainError(err)
 	}
 	delimiter, nested := token.(json.Delim)
+	text, _ := token.(string)
 	switch {
+	case strings.Contains(text, "\x00"):
+		return remark("This holds a character that no text has, U+0000.")
 	case !nested:
 		return nil
 	case depth >= maxDepth:
-		return fmt.Errorf("nested deeper than %d", maxDepth)
+		return remark(fmt.Sprintf("This is nested deeper than %d.", maxDepth))
 	case delimiter == '{':
 		return checkObject(decoder, depth)
 	}
@@ -76,6 +82,15 @@ func checkValue(decoder *json.Decoder, depth int) error {
 		}
 	}
 	return closing(decoder)
+}
+
+// within tells in which member of an object something is wrong; the outermost is what counts.
+func within(name string, err error) error {
+	text := err.Error()
+	if _, inner, marked := strings.Cut(text, fieldMark); marked {
+		text = inner
+	}
+	return badField(name, text)
 }
 
 // closing reads the end of a list or an object.
@@ -95,11 +110,11 @@ func checkObject(decoder *json.Decoder, depth int) error {
 		}
 		name, _ := token.(string)
 		if seen[name] {
-			return fmt.Errorf("%s stands twice", strconv.Quote(name))
+			return badField(name, "This field stands twice.")
 		}
 		seen[name] = true
 		if err := checkValue(decoder, depth+1); err != nil {
-			return err
+			return within(name, err)
 		}
 	}
 	return closing(decoder)
@@ -110,7 +125,7 @@ func checkObject(decoder *json.Decoder, depth int) error {
 func unmarshalForm(data []byte, target any) error {
 	values, err := url.ParseQuery(string(data))
 	if err != nil {
-		return errors.New("this is not a form")
+		return remark("This is not a form.")
 	}
 	members := map[string]any{}
 	for name, texts := range values {

@@ -42,8 +42,8 @@ func writeGroup(g tenancy.Group) groupBody {
 type listGroupsInput struct {
 	ListInput
 
-	Organization id.Organization `query:"organization"`
-	Shared       string          `query:"shared"`
+	Organization id.Organization `query:"organization" format:"uuid" doc:"Groups of this organization, without shared ones."`
+	Shared       string          `query:"shared" doc:"true: those without an organization; false: the others."`
 }
 
 func (a *API) listGroups(ctx context.Context, c caller, in *listGroupsInput) (*listOutput[groupBody], error) {
@@ -91,13 +91,17 @@ type groupInput struct {
 
 type createGroupInput struct{ Body groupInput }
 
-func (a *API) createGroup(ctx context.Context, c caller, in *createGroupInput) (*groupOutput, error) {
+func (a *API) createGroup(ctx context.Context, c caller, in *createGroupInput) (*createdOutput[groupBody], error) {
 	if missing := required(map[string]string{"name": in.Body.Name.value}); missing != nil {
 		return nil, missing
 	}
-	return groupAnswer(a.Directory.CreateGroup(ctx, c.scope, tenancy.Group{
+	g, err := a.Directory.CreateGroup(ctx, c.scope, tenancy.Group{
 		Name: in.Body.Name.value, Organization: in.Body.Organization.value, Permissions: in.Body.Permissions.value,
-	}))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &createdOutput[groupBody]{Location: a.created("/users/group/", string(g.ID)), ETag: etag(g.Version), Body: writeGroup(g)}, nil
 }
 
 type changeGroupInput struct {

@@ -91,18 +91,18 @@ func (a *API) again(w http.ResponseWriter, r *http.Request, vault session.Vault[
 	return nil
 }
 
-// first lets the request act and keeps its answer. One that failed on our side acted not, and may be repeated.
+// first lets the request act and keeps its answer. One that failed on our side, or came too early, acted not and may be repeated.
 func (a *API) first(w http.ResponseWriter, r *http.Request, next http.Handler, vault session.Vault[keptAnswer], name secret.Text) error {
 	kept := &recorder{ResponseWriter: w}
 	// The client may be gone before the answer is kept: that is the very case the key is for.
 	ctx := context.WithoutCancel(r.Context())
 	defer func() {
-		if kept.status == 0 || kept.status >= http.StatusInternalServerError || kept.body.Len() > maxKeptAnswer {
+		if !kept.worthKeeping() {
 			_ = vault.Delete(ctx, name) // it expires by itself
 		}
 	}()
 	next.ServeHTTP(kept, r)
-	if kept.status == 0 || kept.status >= http.StatusInternalServerError || kept.body.Len() > maxKeptAnswer {
+	if !kept.worthKeeping() {
 		return nil
 	}
 	held, err := vault.Find(ctx, name)
@@ -130,6 +130,10 @@ type recorder struct {
 	http.ResponseWriter
 	status int
 	body   bytes.Buffer
+}
+
+func (w *recorder) worthKeeping() bool {
+	return w.status != 0 && w.status != http.StatusTooManyRequests && w.status < http.StatusInternalServerError && w.body.Len() <= maxKeptAnswer
 }
 
 // WriteHeader keeps the status.

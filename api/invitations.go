@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -51,8 +52,8 @@ func writeInvitation(i tenancy.Invitation) invitationBody {
 type listInvitationsInput struct {
 	ListInput
 
-	Organization id.Organization `query:"organization"`
-	State        string          `query:"state" enum:"open,accepted,revoked"`
+	Organization id.Organization `query:"organization" format:"uuid" doc:"To this organization."`
+	State        string          `query:"state" enum:"open,accepted,revoked" doc:"What became of it."`
 	Email        string          `query:"email" doc:"Exactly this, whatever its case."`
 }
 
@@ -80,7 +81,7 @@ func invitationAnswer(i tenancy.Invitation, err error) (*invitationOutput, error
 
 type inviteInput struct {
 	Body struct {
-		Organization id.Organization `json:"organization"`
+		Organization id.Organization `json:"organization" format:"uuid"`
 		Email        string          `json:"email"`
 		Role         tenancy.Role    `json:"role,omitempty" enum:"member,manager" doc:"Default member."`
 		Groups       []id.Group      `json:"groups,omitempty"`
@@ -88,14 +89,18 @@ type inviteInput struct {
 	}
 }
 
-func (a *API) invite(ctx context.Context, c caller, in *inviteInput) (*invitationOutput, error) {
+func (a *API) invite(ctx context.Context, c caller, in *inviteInput) (*createdOutput[invitationBody], error) {
 	role := in.Body.Role
 	if role == "" {
 		role = tenancy.Member
 	}
-	return invitationAnswer(a.Directory.Invite(ctx, c.scope, tenancy.NewInvitation{
+	i, err := a.Directory.Invite(ctx, c.scope, tenancy.NewInvitation{
 		Organization: in.Body.Organization, Email: in.Body.Email, Role: role, Groups: in.Body.Groups, Lifetime: time.Duration(in.Body.ExpiresIn) * time.Second,
-	}))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &createdOutput[invitationBody]{Location: a.created("/users/invitation/", string(i.ID)), Body: writeInvitation(i)}, nil
 }
 
 type invitationIDInput struct {
@@ -121,5 +126,9 @@ type acceptInput struct {
 }
 
 func (a *API) acceptInvitation(ctx context.Context, c caller, in *acceptInput) (*membershipOutput, error) {
-	return membershipAnswer(a.Directory.AcceptInvitation(ctx, c.scope, in.Body.Token))
+	m, err := a.Directory.AcceptInvitation(ctx, c.scope, in.Body.Token)
+	if errors.Is(err, tenancy.ErrInvitationGone) {
+		return nil, fieldProblem("token", "The invitation was used already, has expired or was revoked.")
+	}
+	return membershipAnswer(m, err)
 }

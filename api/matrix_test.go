@@ -198,7 +198,10 @@ func (w *town) save() {
 	w.raw = must(db.Conn(ctx))(t)
 	w.exec(`VACUUM INTO '` + saved + `'`)
 	w.exec(`ATTACH '` + saved + `' AS saved`)
-	rows := must(w.raw.QueryContext(ctx, `SELECT name FROM main.sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`))(t)
+	rows, err := w.raw.QueryContext(ctx, `SELECT name FROM main.sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`)
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer func() { _ = rows.Close() }()
 	w.restoring = "BEGIN IMMEDIATE;"
 	for rows.Next() {

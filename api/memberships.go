@@ -52,9 +52,9 @@ func writeMembershipRow(row tenancy.MembershipRow) membershipBody {
 type listMembershipsInput struct {
 	ListInput
 
-	Organization id.Organization `query:"organization"`
-	User         id.User         `query:"user"`
-	Role         string          `query:"role" enum:"member,manager,owner"`
+	Organization id.Organization `query:"organization" format:"uuid" doc:"In this organization."`
+	User         id.User         `query:"user" format:"uuid" doc:"Of this user."`
+	Role         string          `query:"role" enum:"member,manager,owner" doc:"Exactly this role."`
 }
 
 func (a *API) listMemberships(ctx context.Context, c caller, in *listMembershipsInput) (*listOutput[membershipBody], error) {
@@ -109,18 +109,21 @@ type createMembershipInput struct {
 	Body struct {
 		RoleInput
 
-		User         id.User         `json:"user"`
-		Organization id.Organization `json:"organization"`
+		User         id.User         `json:"user" format:"uuid"`
+		Organization id.Organization `json:"organization" format:"uuid"`
 	}
 }
 
-func (a *API) createMembership(ctx context.Context, c caller, in *createMembershipInput) (*membershipOutput, error) {
+func (a *API) createMembership(ctx context.Context, c caller, in *createMembershipInput) (*createdOutput[membershipBody], error) {
 	role, err := in.Body.role(tenancy.Member)
 	if err != nil {
 		return nil, err
 	}
 	m, err := a.Directory.AddMember(ctx, c.scope, in.Body.Organization, in.Body.User, role)
-	return membershipAnswer(m, renamed(err, "membership", "user"))
+	if err != nil {
+		return nil, renamed(err, "membership", "user")
+	}
+	return &createdOutput[membershipBody]{Location: a.created("/users/membership/", string(m.ID)), ETag: etag(m.Version), Body: writeMembership(m)}, nil
 }
 
 // MembershipIDInput names a membership in the path.

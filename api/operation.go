@@ -3,13 +3,16 @@ package api
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"reflect"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
+	"github.com/go-chi/chi/v5"
 
-	"gatehouse/internal/web"
+	"gatehouse/internal/id"
 	"gatehouse/tenancy"
 )
 
@@ -73,7 +76,7 @@ func handle[I, O any](a *API, r route, who access, work func(ctx context.Context
 func (a *API) enter(who access) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		r, w := humachi.Unwrap(ctx)
-		v := visit{request: r, caller: caller{address: web.Network(a.Address(r))}}
+		v := visit{request: r, caller: caller{address: a.network(r)}}
 		if !who.public {
 			var err error
 			if v.caller, err = a.authenticate(r, who); err != nil {
@@ -82,8 +85,28 @@ func (a *API) enter(who access) func(huma.Context, func(huma.Context)) {
 			}
 		}
 		v.caller.path, v.caller.parameters = r.URL.Path, r.URL.Query()
+		if err := wellFormed(r, v.caller.parameters); err != nil {
+			answer(w, a.failed(r, err))
+			return
+		}
 		next(huma.WithValue(ctx, visitKey{}, v))
 	}
+}
+
+// wellFormed refuses identifiers in the path that none has, and texts that no database takes.
+func wellFormed(r *http.Request, parameters url.Values) error {
+	named := chi.RouteContext(r.Context()).URLParams
+	for i, name := range named.Keys {
+		if _, ok := id.Parse[id.User](named.Values[i]); !ok && name != "app" && name != "*" {
+			return errNotFound
+		}
+	}
+	for name, texts := range parameters {
+		if text := strings.Join(texts, ""); strings.Contains(text, "\x00") || !utf8.ValidString(text) {
+			return fieldProblem(name, "This is no text.")
+		}
+	}
+	return nil
 }
 
 func (a *API) failed(r *http.Request, err error) *Problem {

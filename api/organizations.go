@@ -64,8 +64,8 @@ func writeOrganization(o tenancy.Organization) OrganizationBody {
 type listOrganizationsInput struct {
 	ListInput
 
-	IsActive string  `query:"is_active"`
-	Member   id.User `query:"member" doc:"Those that this user is in."`
+	IsActive string  `query:"is_active" doc:"true or false."`
+	Member   id.User `query:"member" format:"uuid" doc:"Those that this user is in."`
 }
 
 func (a *API) listOrganizations(ctx context.Context, c caller, in *listOrganizationsInput) (*listOutput[OrganizationBody], error) {
@@ -128,13 +128,7 @@ type ownerInput struct {
 
 type createOrganizationInput struct{ Body organizationInput }
 
-type createdOrganizationOutput struct {
-	Location string `header:"Location"`
-	ETag     string `header:"ETag"`
-	Body     organizationDetail
-}
-
-func (a *API) createOrganization(ctx context.Context, c caller, in *createOrganizationInput) (*createdOrganizationOutput, error) {
+func (a *API) createOrganization(ctx context.Context, c caller, in *createOrganizationInput) (*createdOutput[organizationDetail], error) {
 	b := in.Body
 	if missing := required(map[string]string{"name": b.Name.value, "slug": b.Slug.value}); missing != nil {
 		return nil, missing
@@ -161,7 +155,7 @@ func (a *API) createOrganization(ctx context.Context, c caller, in *createOrgani
 	if err != nil {
 		return nil, err
 	}
-	return &createdOrganizationOutput{Location: a.Issuer + Prefix + "/users/organization/" + string(created.ID) + "/", ETag: out.ETag, Body: out.Body}, nil
+	return &createdOutput[organizationDetail]{Location: a.created("/users/organization/", string(created.ID)), ETag: out.ETag, Body: out.Body}, nil
 }
 
 // slugHolder adds which organization has the slug, as the described system does, for those who may see it.
@@ -231,7 +225,7 @@ func (a *API) changeOrganization(ctx context.Context, c caller, in *changeOrgani
 		return nil
 	})
 	if err != nil {
-		return nil, in.changed(renamedOrganization(err))
+		return nil, a.slugHolder(ctx, c, b.Slug.value, in.changed(renamedOrganization(err)))
 	}
 	return a.organization(ctx, c, &in.OrganizationIDInput)
 }

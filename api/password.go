@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"gatehouse/internal/id"
+	"gatehouse/internal/secret"
+	"gatehouse/session"
 	"gatehouse/tenancy"
 )
 
@@ -36,6 +39,24 @@ func (a *API) passwords() {
 	handle(a, route{http.MethodPut, "/users/user/{id}/password/", "set-password", tagUsers, "Set the password of a user, or change one's own", 0}, needs(tenancy.ChangeUser), a.setPassword)
 }
 
+// How often the reset of a password is asked for and tried within an hour. Names and numbers are those of package login: mails cost
+// somebody the same patience, however they were asked for.
+const (
+	resetWindow       = time.Hour
+	resetsPerAccount  = 5
+	resetsFromAddress = 60
+	choicesPerAddress = 60
+)
+
+// count is one more event under a name; *session.TooManyAttempts beyond limit.
+func (a *API) count(ctx context.Context, name string, limit int) error {
+	count, ends, err := a.Ephemeral.Hit(ctx, session.Key{Kind: session.KindAttempt, ID: secret.Hash(name)}, resetWindow)
+	if err == nil && count > limit {
+		err = &session.TooManyAttempts{Until: ends}
+	}
+	return err
+}
+
 type resetInput struct {
 	Body struct {
 		Input string `json:"input" minLength:"1" doc:"Username, e-mail address or phone number."`
@@ -44,10 +65,14 @@ type resetInput struct {
 
 // requestReset answers the same for everybody, so that nobody learns who has an account.
 func (a *API) requestReset(ctx context.Context, c caller, in *resetInput) (*detailOutput, error) {
-	if err := a.resets.Admit(ctx, in.Body.Input, c.address); err != nil {
+	if err := a.count(ctx, "reset from "+c.address, resetsFromAddress); err != nil {
 		return nil, err
 	}
-	if err := a.resets.Failed(ctx, in.Body.Input, c.address); err != nil { // each request costs somebody a mail
+	account, err := a.Directory.AccountName(ctx, tenancy.System("password reset"), in.Body.Input)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.count(ctx, "reset:"+account, resetsPerAccount); err != nil {
 		return nil, err
 	}
 	if err := a.Directory.RequestPasswordReset(ctx, in.Body.Input); err != nil {
@@ -65,7 +90,10 @@ type resetConfirmInput struct {
 	}
 }
 
-func (a *API) confirmReset(ctx context.Context, _ caller, in *resetConfirmInput) (*detailOutput, error) {
+func (a *API) confirmReset(ctx context.Context, c caller, in *resetConfirmInput) (*detailOutput, error) {
+	if err := a.count(ctx, "choice from "+c.address, choicesPerAddress); err != nil {
+		return nil, err
+	}
 	if in.Body.New1 != in.Body.New2 {
 		return nil, fieldProblem("new_password2", "The two passwords differ.")
 	}

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -59,6 +58,12 @@ func (p *Problem) MarshalJSON() ([]byte, error) {
 	for field, texts := range p.Fields {
 		members[field] = texts
 	}
+	for _, name := range []string{"type", "title", "status", "detail"} { // a client's mistake may have these names
+		for _, text := range p.Fields[name] {
+			others, _ := members[noField].([]string)
+			members[noField] = append(slices.Clip(others), name+": "+text)
+		}
+	}
 	maps.Copy(members, p.Members)
 	members["type"], members["title"], members["status"], members["detail"] = "about:blank", http.StatusText(p.Status), p.Status, p.Detail
 	return json.Marshal(members)
@@ -77,7 +82,10 @@ const badInput = "Some fields are not right."
 // newProblem is how huma makes errors: what it found wrong with a request, field by field. Its 422 is 400 here, as in the described
 // system.
 func newProblem(status int, detail string, errs ...error) huma.StatusError {
-	p := &Problem{Status: status, Detail: detail, cause: errors.Join(errs...)}
+	p := &Problem{Status: status, Detail: words(detail), cause: errors.Join(errs...)}
+	if status == http.StatusBadRequest && len(errs) == 0 { // no body where one is needed
+		p.Fields = map[string][]string{noField: {p.Detail}}
+	}
 	if status == http.StatusUnprocessableEntity || (status == http.StatusBadRequest && len(errs) > 0) {
 		p.Status, p.Detail, p.cause = http.StatusBadRequest, badInput, nil
 		for _, err := range errs {
@@ -85,42 +93,6 @@ func newProblem(status int, detail string, errs ...error) huma.StatusError {
 		}
 	}
 	return p
-}
-
-func (p *Problem) add(err error) {
-	var (
-		detail *huma.ErrorDetail
-		own    *Problem
-	)
-	if errors.As(err, &own) {
-		p.Status, p.Detail = own.Status, own.Detail
-		return
-	}
-	field, text := "non_field_errors", err.Error()
-	if errors.As(err, &detail) {
-		field, text = fieldOf(detail), detail.Message
-	}
-	if p.Fields == nil {
-		p.Fields = map[string][]string{}
-	}
-	if !slices.Contains(p.Fields[field], text) {
-		p.Fields[field] = append(p.Fields[field], text)
-	}
-}
-
-// fieldOf names the field that a location such as "body.groups[1]" or "query.page" is about. Of a missing or unknown member huma tells
-// the name in the message only.
-func fieldOf(d *huma.ErrorDetail) string {
-	_, path, found := strings.Cut(d.Location, ".")
-	if found && path != "" {
-		name, _, _ := strings.Cut(path, "[")
-		return name
-	}
-	if name, required := strings.CutPrefix(d.Message, "expected required property "); required {
-		name, _, _ = strings.Cut(name, " ")
-		return name
-	}
-	return "non_field_errors"
 }
 
 // problemOf is what clients see of an error of the packages beneath.
@@ -142,6 +114,8 @@ func (a *API) problemOf(err error) *Problem {
 		return &Problem{Status: http.StatusForbidden, Detail: "You do not have permission to perform this action.", cause: err}
 	case errors.Is(err, tenancy.ErrDisabled):
 		return unauthorized("The account is disabled.", err)
+	case errors.Is(err, tenancy.ErrLastSuperuser):
+		return &Problem{Status: http.StatusConflict, Detail: "This is the last active superuser: make another one first.", cause: err}
 	case errors.Is(err, store.ErrConflict):
 		return &Problem{Status: http.StatusConflict, Detail: "That exists already.", cause: err}
 	case errors.Is(err, store.ErrStale):

@@ -58,18 +58,17 @@ func (a *API) file(kind string, read func() ([]byte, error)) http.HandlerFunc {
 func referenceView(document *huma.OpenAPI, version string) ui.Reference {
 	view := ui.Reference{Version: version, Base: Prefix, DocumentURL: Prefix + strings.TrimSuffix(documentPath, "/")}
 	at := map[string]int{}
+	for _, group := range []string{tagSignIn, tagUsers, tagEmails, tagTokens, tagSessions, tagOrganizations, tagMemberships, tagInvitations, tagGroups, tagPermissions, tagAudit} {
+		at[group] = len(view.Groups)
+		view.Groups = append(view.Groups, ui.ReferenceGroup{Name: group, Anchor: strings.ReplaceAll(strings.ToLower(group), " ", "-")})
+	}
 	for _, path := range slices.Sorted(maps.Keys(document.Paths)) {
 		item := document.Paths[path]
 		for _, operation := range []*huma.Operation{item.Get, item.Post, item.Put, item.Patch, item.Delete} {
 			if operation == nil {
 				continue
 			}
-			group := operation.Tags[0]
-			if _, known := at[group]; !known {
-				at[group] = len(view.Groups)
-				view.Groups = append(view.Groups, ui.ReferenceGroup{Name: group, Anchor: strings.ReplaceAll(strings.ToLower(group), " ", "-")})
-			}
-			g := &view.Groups[at[group]]
+			g := &view.Groups[at[operation.Tags[0]]]
 			g.Operations = append(g.Operations, referenceOperation(document, operation))
 		}
 	}

@@ -51,7 +51,7 @@ func (a *API) listSessions(ctx context.Context, c caller, in *UserIDInput) (*lis
 type sessionIDInput struct {
 	UserIDInput
 
-	Session id.Session `path:"session"`
+	Session id.Session `path:"session" doc:"Its id."`
 }
 
 func (a *API) endSession(ctx context.Context, c caller, in *sessionIDInput) (*nothing, error) {
@@ -74,14 +74,5 @@ func (a *API) endSessions(ctx context.Context, c caller, in *UserIDInput) (*noth
 	if err := a.Directory.MayActOnSessions(ctx, c.scope, in.ID, tenancy.DeleteSession); err != nil {
 		return nil, err
 	}
-	headers, err := a.Sessions.OfUser(ctx, in.ID)
-	if err != nil {
-		return nil, err
-	}
-	for _, h := range headers {
-		if err := a.EndSession(ctx, h.ID); err != nil {
-			return nil, err
-		}
-	}
-	return &nothing{}, nil
+	return &nothing{}, a.Directory.Sessions.EndOfUser(ctx, in.ID, "")
 }

@@ -27,12 +27,12 @@ func (a *API) users() {
 type listUsersInput struct {
 	ListInput
 
-	Organization id.Organization `query:"organization" doc:"Members of this organization."`
-	Role         string          `query:"role" enum:"member,manager,owner"`
-	Group        id.Group        `query:"group"`
-	IsActive     string          `query:"is_active"`
-	IsStaff      string          `query:"is_staff"`
-	IsSuperuser  string          `query:"is_superuser"`
+	Organization id.Organization `query:"organization" format:"uuid" doc:"Members of this organization."`
+	Role         string          `query:"role" enum:"member,manager,owner" doc:"With this role in the organization, or in any."`
+	Group        id.Group        `query:"group" format:"uuid" doc:"In this group."`
+	IsActive     string          `query:"is_active" doc:"true or false."`
+	IsStaff      string          `query:"is_staff" doc:"true or false."`
+	IsSuperuser  string          `query:"is_superuser" doc:"true or false; for superusers only."`
 	Username     string          `query:"username" doc:"Exactly this, whatever its case."`
 	Email        string          `query:"email" doc:"Exactly this, whatever its case."`
 	From         string          `query:"from" doc:"Created at this time or day, or later."`
@@ -117,13 +117,7 @@ type createUserInput struct {
 	}
 }
 
-type createdUserOutput struct {
-	Location string `header:"Location"`
-	ETag     string `header:"ETag"`
-	Body     userDetail
-}
-
-func (a *API) createUser(ctx context.Context, c caller, in *createUserInput) (*createdUserOutput, error) {
+func (a *API) createUser(ctx context.Context, c caller, in *createUserInput) (*createdOutput[userDetail], error) {
 	b := in.Body
 	if missing := required(map[string]string{"username": b.Username.value, "email": b.Email.value, "password": b.Password}); missing != nil {
 		return nil, missing
@@ -147,7 +141,7 @@ func (a *API) createUser(ctx context.Context, c caller, in *createUserInput) (*c
 	if err != nil {
 		return nil, err
 	}
-	return &createdUserOutput{Location: a.Issuer + Prefix + "/users/user/" + string(user.ID) + "/", ETag: out.ETag, Body: out.Body}, nil
+	return &createdOutput[userDetail]{Location: a.created("/users/user/", string(user.ID)), ETag: out.ETag, Body: out.Body}, nil
 }
 
 func (in createUserInput) newUser(p place) tenancy.NewUser {
@@ -250,7 +244,7 @@ func setRights(ctx context.Context, d *tenancy.Directory, c caller, user id.User
 		}
 	}
 	if in.UserPermissions.given {
-		return d.SetUserPermissions(ctx, c.scope, user, in.UserPermissions.value)
+		return renamed(d.SetUserPermissions(ctx, c.scope, user, in.UserPermissions.value), "permissions", "user_permissions")
 	}
 	return nil
 }
@@ -264,7 +258,7 @@ func (a *API) deleteUser(ctx context.Context, c caller, in *UserIDInput) (*nothi
 type effectiveInput struct {
 	UserIDInput
 
-	Organization id.Organization `query:"organization" doc:"Where; without it, what counts everywhere."`
+	Organization id.Organization `query:"organization" format:"uuid" doc:"Where; without it, what counts everywhere."`
 }
 
 type effectivePermission struct {

@@ -71,6 +71,18 @@ func moment(t time.Time) *time.Time {
 	return &utc
 }
 
+// created is the address of a new object below a path (RFC 9110 section 10.2.2).
+func (a *API) created(path string, object string) string {
+	return a.Issuer + Prefix + path + object + "/"
+}
+
+// createdOutput answers what was made.
+type createdOutput[T any] struct {
+	Location string `header:"Location"`
+	ETag     string `header:"ETag"`
+	Body     T
+}
+
 // etag is the strong validator of a version of an object (RFC 9110 section 8.8.3).
 func etag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }
 

@@ -87,11 +87,17 @@ func (h *Handler) join(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	scope = scope.Narrow(tenancy.Limits{Via: "session", Organization: v.facts.limit()})
 	_, err = h.Directory.AcceptInvitation(r.Context(), scope, r.PostFormValue("token"))
 	var invalid *tenancy.Invalid
 	switch {
 	case errors.As(err, &invalid):
 		return h.showInvitation(w, r, http.StatusUnprocessableEntity, invalid)
+	case errors.Is(err, tenancy.ErrForbidden):
+		return &web.Error{
+			Status: http.StatusForbidden, Title: "This sign-in is for one organization", Err: err, LinkURL: SignInPath, LinkText: "Sign in",
+			Text: "You came in through an organization's own sign-in, which is good for that one alone. Sign out, sign in another way and follow the link of the letter again.",
+		}
 	case err != nil:
 		return invitationError(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"gatehouse/connectors"
 	"gatehouse/notify"
 	"gatehouse/tenancy"
 )
@@ -141,4 +142,22 @@ func TestInvitationToAFullOrganization(t *testing.T) {
 		last = h.browser().post("/invitation/create", url.Values{"token": {tokenOf(t, link)}, "username": {"neo"}, "password": {"short"}})
 	}
 	h.contains(t, last, http.StatusTooManyRequests, "Too many attempts")
+}
+
+// TestInvitationBehindAnOwnConnector: a sign-in through an organization's own connector is good for that one alone. What another one
+// offers is for the account, which nobody but its owner joins to anything.
+func TestInvitationBehindAnOwnConnector(t *testing.T) {
+	h := newHouse(t)
+	lodger, link := h.person("lodger", h.castle), h.invite(h.harbour, "lodger@x.example")
+	if err := h.directory.LinkIdentity(t.Context(), tenancy.System("test"), tenancy.Identity{Connector: "castles", Subject: "s", User: lodger.ID}); err != nil {
+		t.Fatal(err)
+	}
+	h.upstream.identity = connectors.Identity{Subject: "s"}
+	b := h.browser()
+	h.code(b.confirm(b.get(callback("castles", b.toUpstream(b.begin("castle"), "castles")))))
+	p := b.post("/invitation/join", url.Values{"token": {tokenOf(t, link)}})
+	h.contains(t, p, http.StatusForbidden, "This sign-in is for one organization")
+	if places := must[[]tenancy.Membership](t)(h.directory.MembershipsOf(t.Context(), tenancy.System("test"), lodger.ID)); len(places) != 1 {
+		t.Errorf("joined: %v", places)
+	}
 }

@@ -17,7 +17,7 @@ type SignOut struct {
 
 var _ tenancy.Sessions = SignOut{}
 
-// EndOfUser implements tenancy.Sessions.
+// EndOfUser implements tenancy.Sessions. Grants end, too, whose session is over already.
 func (s SignOut) EndOfUser(ctx context.Context, user id.User, keep id.Session) error {
 	for {
 		headers, err := s.Sessions.OfUser(ctx, user)
@@ -35,7 +35,7 @@ func (s SignOut) EndOfUser(ctx context.Context, user id.User, keep id.Session) e
 			ended++
 		}
 		if ended == 0 { // the list is bounded: there may be more than the first showed
-			return nil
+			return s.Provider.EndGrantsOfUser(ctx, user, keep)
 		}
 	}
 }

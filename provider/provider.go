@@ -187,6 +187,21 @@ func (p *Provider) EndSession(ctx context.Context, sid id.Session) error {
 	return nil
 }
 
+// EndGrantsOfUser revokes the grants of a user but for those of the session keep ("": all) and denies their access tokens. It is for
+// those that outlive their session, which EndSession does not know any more.
+func (p *Provider) EndGrantsOfUser(ctx context.Context, user id.User, keep id.Session) error {
+	revoked, err := p.Store.RevokeUserGrants(ctx, user, keep, p.now())
+	if err != nil {
+		return fmt.Errorf("end grants: %w", err)
+	}
+	for _, grant := range revoked {
+		if err := p.deny(ctx, deniedGrant(grant)); err != nil {
+			return fmt.Errorf("end grants: %w", err)
+		}
+	}
+	return nil
+}
+
 // revoke ends a grant, whether it is written yet or not, and denies its access tokens.
 func (p *Provider) revoke(ctx context.Context, grant id.Grant) error {
 	now := p.now()

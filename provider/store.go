@@ -112,6 +112,8 @@ type Grants interface {
 	RevokeGrant(ctx context.Context, grant id.Grant, at, keep time.Time) error
 	// RevokeSessionGrants revokes every grant of a session and returns their ids.
 	RevokeSessionGrants(ctx context.Context, session id.Session, at time.Time) ([]id.Grant, error)
+	// RevokeUserGrants revokes every grant of a user but those of the session keep ("": all) and returns their ids.
+	RevokeUserGrants(ctx context.Context, user id.User, keep id.Session, at time.Time) ([]id.Grant, error)
 	// DeleteExpiredGrants removes at most limit grants whose absolute end is before the given time and returns how many.
 	DeleteExpiredGrants(ctx context.Context, before time.Time, limit int) (int, error)
 }

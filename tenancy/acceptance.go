@@ -3,6 +3,7 @@ package tenancy
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"gatehouse/audit"
@@ -83,7 +84,8 @@ func (d *Directory) AcceptInvitation(ctx context.Context, scope Scope, token str
 }
 
 // AcceptInvitationAsNew makes an account and its membership: username, names, language and password are taken from n. The address is
-// the invited one and verified, because the link was mailed there. Otherwise it is AcceptInvitation.
+// the invited one and verified, because the link was mailed there; a username with "@" has to be that address. Otherwise it is
+// AcceptInvitation.
 func (d *Directory) AcceptInvitationAsNew(ctx context.Context, token string, n NewUser) (User, error) {
 	i, _, err := d.openInvitation(ctx, d.Store, token)
 	if err != nil {
@@ -91,6 +93,9 @@ func (d *Directory) AcceptInvitationAsNew(ctx context.Context, token string, n N
 	}
 	if n.Password == "" {
 		return User{}, &Invalid{Fields: map[string][]string{"password": {"Choose a password."}}}
+	}
+	if strings.Contains(n.Username, "@") && !sameAddress(n.Username, i.Email) {
+		return User{}, refused("username", unprovedName)
 	}
 	user, err := d.newUser(ctx, NewUser{
 		Username: n.Username, Email: i.Email, EmailVerified: true, FirstName: n.FirstName, LastName: n.LastName, Language: n.Language, Password: n.Password,
@@ -168,7 +173,7 @@ func (d *Directory) inviter(ctx context.Context, tx Store, i Invitation) (Scope,
 		return accepting(), nil
 	}
 	standing, err := tx.Standing(ctx, i.InvitedBy)
-	if errors.Is(err, store.ErrNotFound) || (err == nil && !standing.User.Active) {
+	if errors.Is(err, store.ErrNotFound) || (err == nil && !d.MaySignIn(standing.User)) {
 		return Scope{}, nil
 	}
 	return newScope(standing), err

@@ -18,6 +18,8 @@ var (
 	ErrLastSignIn = errors.New("this is the only way to sign in that the user has")
 )
 
+const unprovedName = "A username with @ has to be an e-mail address of yours that you have confirmed."
+
 const needsGroup = "Staff needs a group: the flag gives nothing by itself."
 
 // User loads a user as scope may see him. Everybody sees himself, without the notes of administrators; whoever holds
@@ -157,7 +159,7 @@ func ownName(ctx context.Context, tx Store, found problems, user User) error {
 			return nil
 		}
 	}
-	found.add("username", "A username with @ has to be an e-mail address of yours that you have confirmed.")
+	found.add("username", unprovedName)
 	return nil
 }
 

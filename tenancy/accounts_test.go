@@ -69,7 +69,7 @@ func TestInvalidUsers(t *testing.T) {
 		"location":        {{Location: to(long)}},
 		"notes":           {{Notes: to(long)}},
 		"language":        {{Language: to("<x>")}},
-		"birth_date":      {{BirthDate: to(tenancy.Date("1815-13-10"))}, {BirthDate: to(tenancy.Date("yesterday"))}, {BirthDate: to(tenancy.Date("0000-01-01"))}},
+		"birth_date":      {{BirthDate: to(tenancy.Date("1815-13-10"))}, {BirthDate: to(tenancy.Date("yesterday"))}, {BirthDate: to(tenancy.Date("0000-01-01"))}, {BirthDate: to(tenancy.Date("2026-03-02"))}},
 		"expiration_date": {{Expires: to(tenancy.Date("2026-02-28"))}, {Expires: to(tenancy.Date("soon"))}},
 		"custom.none":     {{Custom: map[string]any{"none": 1}}},
 		"groups":          {{Staff: to(true)}},

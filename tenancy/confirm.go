@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"gatehouse/internal/id"
+	"gatehouse/internal/secret"
 	"gatehouse/notify"
 	"gatehouse/store"
 )
@@ -19,12 +20,28 @@ const (
 	confirmLifetime = 3 * 24 * time.Hour
 )
 
-// confirmation is what a link in a letter confirms. It is void once the address is gone, is another one, or is verified.
+// confirmation is what a link in a letter confirms. It is void once the address is gone, is another one, or is verified,
+// and as Mark says.
 type confirmation struct {
 	User    id.User
 	Email   id.Email
 	Address string // normalised
 	Primary bool   // becomes the primary address
+	Mark    string // see confirmMark
+}
+
+// confirmMark changes with the password, and for a link that makes the address the primary one with the one before it too: whoever
+// added an address to an account that he had for a while does not come back by it, and the newest choice holds. What a primary address
+// itself is mailed does not depend on them.
+func confirmMark(user User, address EmailAddress, primary bool) string {
+	switch {
+	case address.Primary:
+		return ""
+	case primary:
+		return resetMark(user)
+	default:
+		return secret.Hash(user.PasswordHash)
+	}
 }
 
 // changeEmail turns user into one with another primary address, and returns the address if that is only pending. See UpdateUser.
@@ -70,11 +87,13 @@ func (d *Directory) tellToConfirm(ctx context.Context, tx Store, user User, addr
 	if err != nil {
 		return err
 	}
-	token, err := d.newLink(confirmPurpose, confirmation{User: user.ID, Email: address.ID, Address: normal, Primary: primary}, confirmLifetime)
+	token, err := d.newLink(confirmPurpose, confirmation{
+		User: user.ID, Email: address.ID, Address: normal, Primary: primary, Mark: confirmMark(user, address, primary),
+	}, confirmLifetime)
 	if err != nil {
 		return err
 	}
-	return d.tell(ctx, tx, notify.Letter{
+	return d.tellUnasked(ctx, tx, notify.Letter{
 		Kind: notify.KindConfirmEmail, To: address.Email, Language: user.Language,
 		Data: map[string]string{"name": user.Name(), "link": "/confirm-email?" + url.Values{"token": {token}}.Encode()},
 	})
@@ -105,6 +124,9 @@ func (d *Directory) ConfirmEmail(ctx context.Context, token string) (User, error
 		}
 		if user, err = tx.User(ctx, confirmed.User); err != nil {
 			return err
+		}
+		if mark := confirmMark(user, address, confirmed.Primary); mark != "" && mark != confirmed.Mark {
+			return ErrBadLink
 		}
 		if address.Verified = true; !address.Primary && (confirmed.Primary || user.Email == "") {
 			if err := d.makePrimary(ctx, tx, user, address); err != nil {

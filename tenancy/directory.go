@@ -137,6 +137,24 @@ func (e *endings) EndOfUser(_ context.Context, user id.User, keep id.Session) er
 	return nil
 }
 
+const (
+	unaskedWindow = time.Hour
+	unaskedLimit  = 10 // letters of one kind to one address within it
+)
+
+// tellUnasked is tell to an address that nobody may have proved yet. *Invalid names "email" where it got enough of such letters within
+// an hour, whoever asked for them: what somebody has mailed to a stranger must not flood him.
+func (d *Directory) tellUnasked(ctx context.Context, tx Store, letter notify.Letter) error {
+	sent, err := tx.MessagesTo(ctx, letter.To, letter.Kind, d.now().Add(-unaskedWindow))
+	if err != nil {
+		return err
+	}
+	if sent >= unaskedLimit {
+		return refused("email", "Many letters went to this address in the last hour. Wait before you send another.")
+	}
+	return d.tell(ctx, tx, letter)
+}
+
 // tell puts a letter to a user into the outbox, within the transaction of what it tells of.
 func (d *Directory) tell(ctx context.Context, tx Store, letter notify.Letter) error {
 	message, err := notify.NewMessage(d.Keys, letter, d.now())

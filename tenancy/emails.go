@@ -118,7 +118,8 @@ func (d *Directory) DeleteEmail(ctx context.Context, scope Scope, user id.User, 
 }
 
 // SendConfirmation mails the link once more. The user himself may ask for it, and as accountFor says who holds
-// users.change_emailaddress. How often is for the caller to limit. *Invalid if the address is verified.
+// users.change_emailaddress. *Invalid names "email" if the address is verified, and
+// where it was mailed ten such letters within an hour.
 func (d *Directory) SendConfirmation(ctx context.Context, scope Scope, user id.User, email id.Email) error {
 	return d.emailChange(ctx, scope, user, ChangeEmailAddress, "email.confirmation_sent", func(tx Store, target User) (EmailAddress, error) {
 		address, err := emailOf(ctx, tx, user, email)

@@ -24,12 +24,12 @@ const (
 	LevelSuperuser Level = "superuser"
 )
 
-// levelOf is the level at which scope deals with a user.
+// levelOf is the level at which scope deals with a user. Narrowed scopes are no nearer to their own actor than he is himself.
 func levelOf(scope Scope, user id.User) Level {
 	switch {
 	case scope.Superuser():
 		return LevelSuperuser
-	case scope.is(user):
+	case user != "" && scope.Actor() == user:
 		return LevelUser
 	default:
 		return LevelManager
@@ -55,7 +55,7 @@ type Field struct {
 	Schema     map[string]any
 	Required   bool   // asked of whoever creates a user, if he may fill it in
 	Unique     bool   // no two users have the same value; texts compare folded
-	Searchable bool   // searches for users look through it
+	Searchable bool   // searches for users look through it; not for LevelSuperuser
 	Exported   bool   // a column of exports
 	Claim      string // of ID tokens and userinfo that carry the scope "profile"; empty: none
 	View       Level  // who sees it; empty: LevelUser
@@ -113,6 +113,9 @@ func NewFields(declared []Field) (Fields, error) {
 		}
 		if len(found[key("view")]) == 0 && field.View.above(field.Edit) {
 			found.add(key("edit"), "Whoever may change the field has to see it.")
+		}
+		if field.Searchable && field.View == LevelSuperuser { // whom a word finds tells what stands there
+			found.add(key("searchable"), "Managers search too: what they may not see is nothing to search for.")
 		}
 		compiled, problem := compileField(field)
 		if problem != "" {

@@ -55,6 +55,8 @@ func TestDeclaredFields(t *testing.T) {
 		{"one of our claims", "[0].claim", tenancy.Field{Name: "a", Schema: text(), Claim: "org_role"}},
 		{"a claim of the scope", "[0].claim", tenancy.Field{Name: "a", Schema: text(), Claim: "email_verified"}},
 		{"an unknown level", "[0].view", tenancy.Field{Name: "a", Schema: text(), View: "everybody"}},
+		{"searched unseen", "[0].searchable", tenancy.Field{Name: "a", Schema: text(), View: tenancy.LevelSuperuser, Edit: tenancy.LevelSuperuser, Searchable: true}},
+		{"searched by managers", "", tenancy.Field{Name: "a", Schema: text(), View: tenancy.LevelManager, Searchable: true}},
 		{"changed unseen", "[0].edit", tenancy.Field{Name: "a", Schema: text(), View: tenancy.LevelManager, Edit: tenancy.LevelUser}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -144,7 +144,7 @@ func (d *Directory) mailInvitation(ctx context.Context, tx Store, i Invitation, 
 	if err == nil {
 		data["inviter"] = inviter.Name()
 	}
-	return d.tell(ctx, tx, notify.Letter{Kind: notify.KindInvitation, To: i.Email, Language: inviter.Language, Data: data})
+	return d.tellUnasked(ctx, tx, notify.Letter{Kind: notify.KindInvitation, To: i.Email, Language: inviter.Language, Data: data})
 }
 
 // Invitation finds one within scope. It needs users.view_organizationuser in its organization.

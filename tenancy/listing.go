@@ -103,7 +103,7 @@ type UserFilter struct {
 // OrganizationFilter narrows a list of organizations.
 type OrganizationFilter struct {
 	Active *bool
-	Member id.User // in whatever role
+	Member id.User // in whatever role; of superusers only those who see every organization learn
 }
 
 // MembershipFilter narrows a list of memberships.

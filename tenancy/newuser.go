@@ -15,7 +15,7 @@ type NewUser struct {
 	Groups        []id.Group      // shared ones, and those of Organization
 	Username      string
 	Email         string
-	EmailVerified bool
+	EmailVerified bool   // known to be the user's, without a letter
 	Phone         string // with international prefix
 	FirstName     string
 	LastName      string
@@ -60,8 +60,8 @@ func (d *Directory) takenBy(err error) error {
 
 // CreateUser makes an account. Its maker needs users.add_user and, where he names an organization, users.add_organizationuser in it;
 // everybody but superusers has to name one within scope, or the account would vanish from his sight. Staff and superuser flags
-// only a superuser gives, groups whoever holds what is in them. The first manager of an organization without owner becomes its
-// owner. *Invalid names what is wrong, custom fields as "custom.<name>". Unless the program itself is the maker, an unverified
+// only a superuser gives, and only he vouches for an address; groups gives whoever holds what is in them. The first manager of an
+// organization without owner becomes its owner. *Invalid names what is wrong, custom fields as "custom.<name>". Unless the program itself is the maker, an unverified
 // address is mailed a link to confirm it.
 func (d *Directory) CreateUser(ctx context.Context, scope Scope, n NewUser) (User, error) {
 	if err := mayCreate(scope, n); err != nil {
@@ -110,6 +110,9 @@ func mayCreate(scope Scope, n NewUser) error {
 		return errDisabledOrganization()
 	case n.Organization != "" && (!anywhere.Covers(n.Organization) || !scope.HasIn(n.Organization, AddMembership)):
 		return ErrForbidden
+	}
+	if n.EmailVerified && !scope.Superuser() {
+		found.add("email_verified", "Only superusers say so: the user confirms the address.")
 	}
 	if n.Role != "" && givable(n.Role) != nil {
 		found.add("role", "Choose member or manager.")

@@ -64,6 +64,11 @@ func (m *machine) userSteps() map[string]step {
 		"activate": func(ctx context.Context, r *rapid.T, scope tenancy.Scope) error {
 			return m.SetUsersActive(ctx, scope, []id.User{m.anyUser(r)}, rapid.Bool().Draw(r, "active"))[0].Err
 		},
+		"time passes": func(ctx context.Context, r *rapid.T, _ tenancy.Scope) error {
+			m.clock = m.clock.AddDate(0, rapid.IntRange(0, 3).Draw(r, "months"), 0)
+			_, err := m.DeactivateExpired(ctx, system())
+			return err
+		},
 		"delete user": func(ctx context.Context, r *rapid.T, scope tenancy.Scope) error {
 			return m.DeleteUser(ctx, scope, m.anyUser(r))
 		},

@@ -108,6 +108,9 @@ type Identities interface {
 type Outbox interface {
 	// Enqueue writes a message.
 	Enqueue(ctx context.Context, message notify.Message) error
+	// MessagesTo counts the messages of a kind to an address, whatever its case in ASCII, that were made after a time and are still kept,
+	// sent or not.
+	MessagesTo(ctx context.Context, recipient string, kind notify.Kind, after time.Time) (int, error)
 }
 
 // Transfers read many users at once.

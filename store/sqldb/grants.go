@@ -24,7 +24,9 @@ var (
 		VALUES ($1, '', '', '', '', '[]', 0, '', '[]', '', 0, '', NULL, 0, $2, $3, $2)
 		ON CONFLICT (id) DO UPDATE SET revoked = CASE WHEN grants.revoked = 0 THEN excluded.revoked ELSE grants.revoked END`)
 	grantsRevokeSession = unscoped("the session's own", `UPDATE grants SET revoked = $2 WHERE session_id = $1 AND revoked = 0 RETURNING id`)
-	grantsExpired       = unscoped("expired for everybody", `DELETE FROM grants
+	grantsRevokeUser    = unscoped("the user's own", `UPDATE grants SET revoked = $3
+		WHERE user_id = $1 AND session_id <> $2 AND revoked = 0 RETURNING id`)
+	grantsExpired = unscoped("expired for everybody", `DELETE FROM grants
 		WHERE id IN (SELECT id FROM grants WHERE expires < $1 ORDER BY expires LIMIT $2)`)
 )
 
@@ -66,6 +68,11 @@ func (q *queries) RotateGrant(ctx context.Context, r provider.Rotation) error {
 func (q *queries) RevokeGrant(ctx context.Context, grant id.Grant, at, keep time.Time) error {
 	_, err := q.exec(ctx, grantRevoke, string(grant), micros(at), micros(keep))
 	return err
+}
+
+// RevokeUserGrants implements provider.Grants.
+func (q *queries) RevokeUserGrants(ctx context.Context, user id.User, keep id.Session, at time.Time) ([]id.Grant, error) {
+	return all(ctx, q, q.write, value[id.Grant], grantsRevokeUser, string(user), string(keep), micros(at))
 }
 
 // RevokeSessionGrants implements provider.Grants.

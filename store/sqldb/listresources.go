@@ -23,6 +23,7 @@ var (
 	organizationSearch = narrow(`o.search LIKE ? ESCAPE '\'`)
 	organizationActive = flag{wide(`o.active`), narrow(`NOT o.active`)}
 	organizationOf     = narrow(`o.id IN (SELECT m.organization_id FROM memberships m WHERE m.user_id = ? AND {m.organization_id})`)
+	organizationAbove  = narrow(`NOT EXISTS (SELECT 1 FROM users s WHERE s.id = ? AND s.superuser)`)
 
 	membershipList = listed(listing[tenancy.MembershipRow]{
 		name: "memberships", from: "memberships m", tenant: wide(`{m.organization_id}`), identity: []column{{text: "m.id"}}, order: "organization",
@@ -105,6 +106,9 @@ func (q *queries) ListOrganizations(ctx context.Context, scope tenancy.Scope, f 
 	r := organizationList.request(q, scope)
 	r.flag(organizationActive, f.Active)
 	equal(r, organizationOf, f.Member)
+	if !scope.Everywhere() {
+		equal(r, organizationAbove, f.Member)
+	}
 	r.search(organizationSearch, query.Words())
 	return pageOf(ctx, q, organizationList, r, query)
 }

@@ -19,6 +19,7 @@ var (
 	messagesClaim = plain(`UPDATE outbox SET attempts = attempts + 1, next_attempt = $2 WHERE state = 'waiting' AND next_attempt <= $1
 		AND id IN (SELECT id FROM outbox WHERE state = 'waiting' AND next_attempt <= $1 ORDER BY next_attempt, id LIMIT $3)
 		RETURNING ` + messageColumns)
+	messagesTo    = plain(`SELECT COUNT(*) FROM outbox WHERE lower(recipient) = lower($1) AND created > $3 AND kind = $2`)
 	messageSettle = plain(`UPDATE outbox SET state = $3, next_attempt = $4, last_error = $5, sent = $6, content = $7
 		WHERE id = $1 AND attempts = $2 AND state = 'waiting'`)
 	messagesList   = plain(`SELECT ` + messageColumns + ` FROM outbox WHERE $1 = '' OR state = $1 ORDER BY created DESC, id DESC LIMIT $2`)
@@ -40,6 +41,12 @@ func (q *queries) Enqueue(ctx context.Context, m notify.Message) error {
 		q.db.enqueued()
 	}
 	return nil
+}
+
+// MessagesTo implements tenancy.Outbox.
+func (q *queries) MessagesTo(ctx context.Context, recipient string, kind notify.Kind, after time.Time) (int, error) {
+	scan := func(row scanner) (count int, err error) { return count, row.Scan(&count) }
+	return one(ctx, q, q.read, scan, messagesTo, recipient, string(kind), micros(after))
 }
 
 // ClaimMessages implements notify.Store. It is a transaction, so that it is run again where two nodes stood in each other's way.

@@ -21,7 +21,7 @@ type ProviderStore = provider.Store
 func Provider(t *testing.T, open func(t *testing.T) ProviderStore) {
 	for name, test := range map[string]func(*testing.T, provider.Store){
 		"Clients": testClients, "Grants": testGrants, "Rotate": testRotate, "RotateRefuses": testRotateRefuses, "RaceRotate": testRaceRotate,
-		"Tombstone": testTombstone, "RevokeDuringRotation": testRevokeDuringRotation, "SessionGrants": testSessionGrants,
+		"Tombstone": testTombstone, "RevokeDuringRotation": testRevokeDuringRotation, "SessionGrants": testSessionGrants, "UserGrants": testUserGrants,
 		"ExpiredGrants": testExpiredGrants, "SigningKeys": testSigningKeys, "RaceSigningKey": testRaceSigningKey,
 		"RacePromote": testRacePromote, "RaceTombstone": testRaceTombstone, "RaceClientsVersion": testRaceClientsVersion, "BadLists": testBadLists,
 		"SuspendedClient": testSuspendedClient,
@@ -85,6 +85,12 @@ func testSuspendedClient(t *testing.T, s provider.Store) {
 		if after, err := s.ClientsVersion(t.Context()); err != nil || after == before {
 			t.Errorf("active %v: the version stays %d, %v", active, after, err)
 		}
+	}
+	before, err := s.ClientsVersion(t.Context())
+	must(t, err)
+	must(t, organizations.DeleteOrganization(t.Context(), scope, o.ID))
+	if after, err := s.ClientsVersion(t.Context()); err != nil || after == before {
+		t.Errorf("deleted: the version stays %d, %v", after, err)
 	}
 }
 
@@ -213,6 +219,25 @@ func testSessionGrants(t *testing.T, s provider.Store) {
 	}
 	if revoked, err = s.RevokeSessionGrants(t.Context(), "s", noon); err != nil || len(revoked) != 0 {
 		t.Errorf("again: %v, %v", revoked, err)
+	}
+}
+
+func testUserGrants(t *testing.T, s provider.Store) {
+	kept, ended, other := newGrant(), newGrant(), newGrant()
+	ended.Session, other.User = "another", id.New[id.User]()
+	for _, g := range []provider.Grant{kept, ended, other} {
+		must(t, s.CreateGrant(t.Context(), g))
+	}
+	revoked, err := s.RevokeUserGrants(t.Context(), ended.User, kept.Session, noon)
+	must(t, err)
+	if len(revoked) != 1 || revoked[0] != ended.ID {
+		t.Errorf("revoked %v", revoked)
+	}
+	if revoked, err = s.RevokeUserGrants(t.Context(), ended.User, "", noon); err != nil || len(revoked) != 1 || revoked[0] != kept.ID {
+		t.Errorf("the rest: %v, %v", revoked, err)
+	}
+	if found, err := s.Grant(t.Context(), other.ID); err != nil || !found.Revoked.IsZero() {
+		t.Errorf("another user's grant: %v, %v", found.Revoked, err)
 	}
 }
 

@@ -103,11 +103,11 @@ func Tenancy(t *testing.T, open func(t *testing.T) TenancyStore) {
 		"UpdateGroup": testUpdateGroup, "DeleteGroup": testDeleteGroup, "GroupsOf": testGroupsOf,
 		"Rehash": testRehash, "ExpiringUsers": testExpiringUsers, "AgingPasswords": testAgingPasswords, "DeactivateExpired": testDeactivateExpired,
 		"APITokens": testAPITokens, "APITokensDeleted": testAPITokensDeleted, "APITokensExpired": testAPITokensExpired,
-		"RaceIdentity": testRaceIdentity, "RaceNames": testRaceNames,
+		"RaceIdentity": testRaceIdentity, "RaceLastWay": testRaceLastWay, "RaceNames": testRaceNames,
 		"Emails": testEmails, "VerifyEmail": testVerifyEmail, "PrimaryEmail": testPrimaryEmail, "DeleteEmail": testDeleteEmail,
 		"RaceVerify": testRaceVerify, "RaceMirror": testRaceMirror, "Profile": testProfile, "UniqueValues": testUniqueValues,
 		"DeleteUser": testDeleteUser, "LastSuperuser": testLastSuperuser, "RaceSuperusers": testRaceSuperusers, "DeleteIdentity": testDeleteIdentity,
-		"ExportUsers": testExportUsers,
+		"ExportUsers": testExportUsers, "MessagesTo": testMessagesTo,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, newWorld(t, open(t))) })
 	}

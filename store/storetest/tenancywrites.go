@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"strconv"
 	"testing"
 	"time"
 
@@ -165,4 +166,40 @@ func testRaceNames(t *testing.T, w *world) {
 		}
 		return err
 	})
+}
+
+// testRaceLastWay: whoever takes a password away looks for a link after the write, which waits for a link that goes at the same time.
+// One way to sign in stays.
+func testRaceLastWay(t *testing.T, w *world) {
+	for round := range 8 {
+		subject := "last " + strconv.Itoa(round)
+		must(t, w.SetPasswordHash(t.Context(), w.ada.ID, "", "hash", noon))
+		must(t, w.CreateIdentity(t.Context(), tenancy.Identity{Connector: "staff", Subject: subject, User: w.ada.ID, Created: noon}))
+		won := race(t, store.ErrStale, func(i int) error {
+			if i%2 == 0 {
+				return w.DeleteIdentity(context.Background(), w.ada.ID, "staff", subject)
+			}
+			return w.InTx(context.Background(), func(tx tenancy.Store) error {
+				if err := tx.SetPasswordHash(context.Background(), w.ada.ID, "hash", "", noon); err != nil {
+					return err
+				}
+				linked, err := tx.IdentitiesOf(context.Background(), w.ada.ID)
+				if err == nil && len(linked) == 0 {
+					return store.ErrStale
+				}
+				return err
+			})
+		})
+		user, err := w.User(t.Context(), w.ada.ID)
+		must(t, err)
+		linked, err := w.IdentitiesOf(t.Context(), w.ada.ID)
+		must(t, err)
+		if won != 1 || (user.PasswordHash == "") != (len(linked) == 1) {
+			t.Fatalf("round %d: %d won, password %q, %d links", round, won, user.PasswordHash, len(linked))
+		}
+		if len(linked) == 1 {
+			must(t, w.SetPasswordHash(t.Context(), w.ada.ID, "", "hash", noon))
+			must(t, w.DeleteIdentity(t.Context(), w.ada.ID, "staff", subject))
+		}
+	}
 }

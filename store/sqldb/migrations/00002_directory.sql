@@ -141,6 +141,7 @@ CREATE TABLE outbox (
 );
 CREATE INDEX outbox_due ON outbox (next_attempt) WHERE state = 'waiting';
 CREATE INDEX outbox_created ON outbox (created);
+CREATE INDEX outbox_recipient ON outbox (lower(recipient), created);
 
 -- One row per periodic job: who runs it, until when, and how it went.
 CREATE TABLE jobs (
