@@ -36,7 +36,7 @@ test-fast: ## Run what needs nothing installed; says what it skips
 
 .PHONY: test-race
 test-race: ## Run the tests of packages with shared state under the race detector
-	GATEHOUSE_TEST_REQUIRE=1 go test -race -timeout 20m ./session ./store/... ./provider ./connectors/... ./mfa ./tenancy ./internal/...
+	GATEHOUSE_TEST_REQUIRE=1 go test -race -timeout 20m ./session ./store/... ./provider ./connectors/... ./mfa ./tenancy ./notify ./jobs ./api ./login ./internal/...
 
 .PHONY: mutate
 mutate: ## Take each policy check away, run the tests, report what they do not notice (takes half an hour)

@@ -58,7 +58,7 @@ func FuzzTable(f *testing.F) {
 	f.Fuzz(func(t *testing.T, a, b, c string) {
 		for _, cell := range []string{a, b, c} {
 			if strings.ToValidUTF8(cell, "") != cell || strings.ContainsRune(cell, 0) {
-				t.Skip()
+				return
 			}
 		}
 		var written strings.Builder
