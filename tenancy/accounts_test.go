@@ -112,6 +112,16 @@ func TestExpiry(t *testing.T) {
 	}
 }
 
+// TestExpiredAndStillActive: until the nightly job has come, other fields of an account that is over can be changed as well.
+func TestExpiredAndStillActive(t *testing.T) {
+	f := newFixture(t)
+	ada := f.user(t, tenancy.NewUser{Username: "ada"})
+	f.raw(t, `UPDATE users SET expiration_date = '2026-02-28'`)
+	if changed := must(f.UpdateUser(t.Context(), system(), ada, tenancy.UserChange{FirstName: to("Ada")}))(t); changed.FirstName != "Ada" {
+		t.Errorf("changed to %+v", changed)
+	}
+}
+
 // TestOwnUsername: nobody calls himself by an address that he has not proved.
 func TestOwnUsername(t *testing.T) {
 	f := newFixture(t)

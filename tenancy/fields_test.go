@@ -51,6 +51,7 @@ func TestDeclaredFields(t *testing.T) {
 		{"a bad bound", "[0].schema", tenancy.Field{Name: "a", Schema: text("maxLength", "five")}},
 		{"an unknown format", "[0].schema", tenancy.Field{Name: "a", Schema: text("format", "colour")}},
 		{"the date of a number", "[0].schema", tenancy.Field{Name: "a", Schema: map[string]any{"type": "number", "format": "date"}}},
+		{"no name of a claim", "[0].claim", tenancy.Field{Name: "a", Schema: text(), Claim: "bad claim!"}},
 		{"a registered claim", "[0].claim", tenancy.Field{Name: "a", Schema: text(), Claim: "sub"}},
 		{"one of our claims", "[0].claim", tenancy.Field{Name: "a", Schema: text(), Claim: "org_role"}},
 		{"a claim of the scope", "[0].claim", tenancy.Field{Name: "a", Schema: text(), Claim: "email_verified"}},

@@ -7,7 +7,6 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-	"unicode/utf8"
 
 	"gatehouse/internal/id"
 	"gatehouse/store"
@@ -93,7 +92,7 @@ func checkRegistration(app string, models []ModelDefinition, wanted []Permission
 	}
 	for _, model := range models {
 		bad := slices.ContainsFunc(model.Actions, func(action string) bool { return !actionWord.MatchString(action) || len(action) > maxWord })
-		if bad || !registryWord.MatchString(model.Name) || len(model.Name) > maxWord || utf8.RuneCountInString(model.Label) > maxName {
+		if bad || !registryWord.MatchString(model.Name) || len(model.Name) > maxWord {
 			found.add("models", "The names of models and actions have lower-case letters and digits: "+strconv.Quote(model.Name)+".")
 		}
 		found.line("models", model.Label, maxName)

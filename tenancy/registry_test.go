@@ -2,6 +2,8 @@ package tenancy_test
 
 import (
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -102,6 +104,11 @@ func TestRegistrationIsChecked(t *testing.T) {
 		"action":           {app: "radius", models: []tenancy.ModelDefinition{{Name: "nas", Actions: []string{"view_all"}}}, field: "models"},
 		"twice":            {app: "radius", models: []tenancy.ModelDefinition{{Name: "nas"}, {Name: "nas"}}, field: "models"},
 		"label":            {app: "radius", models: []tenancy.ModelDefinition{{Name: "nas", Label: "a\nb"}}, field: "models"},
+		"long name":        {app: strings.Repeat("a", 41), field: "app"},
+		"long model":       {app: "radius", models: []tenancy.ModelDefinition{{Name: strings.Repeat("a", 41)}}, field: "models"},
+		"long action":      {app: "radius", models: []tenancy.ModelDefinition{{Name: "nas", Actions: []string{strings.Repeat("a", 41)}}}, field: "models"},
+		"long label":       {app: "radius", models: []tenancy.ModelDefinition{{Name: "nas", Label: strings.Repeat("a", 151)}}, field: "models"},
+		"many models":      {app: "radius", models: manyModels(), field: "models"},
 		"another's":        {app: "radius", models: radius, defaults: map[string][]tenancy.Permission{"Operator": {tenancy.AddUser}}, field: "defaults"},
 		"no default group": {app: "radius", models: radius, defaults: map[string][]tenancy.Permission{"Other": nil}, field: "defaults"},
 	} {
@@ -109,6 +116,53 @@ func TestRegistrationIsChecked(t *testing.T) {
 			_, err := f.RegisterPermissions(t.Context(), system(), c.app, c.models, c.defaults)
 			wantInvalid(t, err, c.field)
 		})
+	}
+}
+
+func manyModels() []tenancy.ModelDefinition {
+	models := make([]tenancy.ModelDefinition, 501)
+	for i := range models {
+		models[i].Name = "m" + strconv.Itoa(i)
+	}
+	return models
+}
+
+// TestPermissionsAreRead: by who reads permissions, or the groups that are made of them, and by nobody else.
+func TestPermissionsAreRead(t *testing.T) {
+	f := newFixture(t)
+	for permission, want := range map[tenancy.Permission]string{tenancy.ViewPermission: "+", tenancy.ViewGroup: "+", tenancy.ViewUser: "F"} {
+		user := f.user(t, tenancy.NewUser{Username: strings.ReplaceAll(string(permission), ".", "-")})
+		f.group(t, tenancy.Group{Name: string(permission), Permissions: []tenancy.Permission{permission}}, user)
+		if _, err := f.Permissions(t.Context(), f.scope(t, user)); outcome(err) != want {
+			t.Errorf("%s: %v, want %s", permission, err, want)
+		}
+	}
+}
+
+// TestOwnerOf: who may view the organization sees who owns it.
+func TestOwnerOf(t *testing.T) {
+	f := newFixture(t)
+	a, empty := f.organization(t, "acme"), f.organization(t, "empty")
+	owner, manager, bare := f.user(t, tenancy.NewUser{Username: "owner"}), f.user(t, tenancy.NewUser{Username: "manager"}), f.user(t, tenancy.NewUser{Username: "bare"})
+	f.member(t, a, owner, tenancy.Owner)
+	f.member(t, a, manager, tenancy.Manager)
+	f.member(t, a, bare, tenancy.Manager)
+	f.group(t, tenancy.Group{Name: "viewers", Permissions: []tenancy.Permission{tenancy.ViewOrganization}}, manager)
+	if m := must(f.OwnerOf(t.Context(), f.scope(t, manager), a))(t); m.User != owner {
+		t.Errorf("owner %s, want %s", m.User, owner)
+	}
+	for name, c := range map[string]struct {
+		scope        tenancy.Scope
+		organization id.Organization
+		want         string
+	}{
+		"without permission": {f.scope(t, bare), a, "F"},
+		"elsewhere":          {f.scope(t, manager), empty, "F"},
+		"nobody owns it":     {system(), empty, "N"},
+	} {
+		if _, err := f.OwnerOf(t.Context(), c.scope, c.organization); outcome(err) != c.want {
+			t.Errorf("%s: %v, want %s", name, err, c.want)
+		}
 	}
 }
 
