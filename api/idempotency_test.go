@@ -83,3 +83,18 @@ func TestIdempotencyKeepsTokensSealed(t *testing.T) {
 		t.Errorf("%d tokens", len(rows))
 	}
 }
+
+// TestIdempotencyBounds: a key says nothing where nothing is made, and a body that is too large is refused before it is kept.
+func TestIdempotencyBounds(t *testing.T) {
+	s := newServer(t)
+	root := s.token(s.superuser("root").ID)
+	for range 2 {
+		r := s.request("GET", "/users/user/", root, nil)
+		r.Header.Set("Idempotency-Key", "k")
+		if got := s.send(r).want(t, 200); got.header.Get("Idempotency-Replayed") != "" {
+			t.Error("a list was replayed")
+		}
+	}
+	s.keyed("k", "/users/group/", root, map[string]any{"name": strings.Repeat("x", 1<<20)}).want(t, 413)
+	s.keyed("k", "/users/group/", root, map[string]any{"name": "fresh"}).want(t, 201)
+}

@@ -68,6 +68,15 @@ func TestAuthorizationHeader(t *testing.T) {
 	}
 }
 
+// TestTwoAuthorizationHeaders: which of them a filter in front has looked at, nobody knows.
+func TestTwoAuthorizationHeaders(t *testing.T) {
+	s := newServer(t)
+	ada := s.member("ada", s.organization("harbour").ID)
+	r := s.request("GET", me(ada), s.token(ada.ID), nil)
+	r.Header.Add("Authorization", "Bearer other")
+	s.send(r).want(t, 401)
+}
+
 // enrol gives a user a second factor and returns how to make its codes.
 func (s *server) enrol(user tenancy.User) func() string {
 	s.t.Helper()
