@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -10,6 +11,8 @@ import (
 	"gatehouse/internal/id"
 	"gatehouse/internal/secret"
 	"gatehouse/internal/web"
+	"gatehouse/mfa"
+	"gatehouse/session"
 	"gatehouse/store"
 	"gatehouse/tenancy"
 )
@@ -75,6 +78,9 @@ func (a *API) bySession(r *http.Request, who access) (caller, error) {
 	if err != nil {
 		return caller{}, err
 	}
+	if err := a.factorShown(r.Context(), session); err != nil {
+		return caller{}, err
+	}
 	limits := tenancy.Limits{Via: "session", Organization: session.Organization}
 	if slices.Contains(session.AMR, tenancy.MethodPassword) {
 		user, err := a.Directory.User(r.Context(), scope, session.User)
@@ -87,6 +93,22 @@ func (a *API) bySession(r *http.Request, who access) (caller, error) {
 		return caller{}, a.passwordExpired()
 	}
 	return caller{scope: scope.Narrow(limits), user: session.User, session: session.ID, address: web.Network(a.Address(r))}, nil
+}
+
+// factorShown refuses a session that began without the second factor which an organization demands that it is good for: it may have
+// begun for another one.
+func (a *API) factorShown(ctx context.Context, s session.Session) error {
+	if slices.Contains(s.AMR, mfa.MultiFactor) {
+		return nil
+	}
+	standing, err := a.Directory.Standing(ctx, tenancy.System("session"), s.User)
+	if err != nil {
+		return err
+	}
+	if standing.DemandsFactor(s.Organization) {
+		return a.factorDemanded("factor_required", "Sign in again with it.")
+	}
+	return nil
 }
 
 // passwordExpired tells where the password can be changed, in the form of the described system.

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"gatehouse/internal/id"
+	"gatehouse/mfa"
+	"gatehouse/session"
 	"gatehouse/tenancy"
 )
 
@@ -103,4 +105,30 @@ func TestAPITokens(t *testing.T) {
 	s.do("GET", me(ada), narrow, nil).want(t, 401)
 	s.do("DELETE", path, token, nil).want(t, 204)
 	s.do("GET", me(ada), token, nil).want(t, 401)
+}
+
+// TestSessionShowsTheFactor: where an organization demands a second factor, a session that began without one is no way round it, even
+// if it began for another organization.
+func TestSessionShowsTheFactor(t *testing.T) {
+	s := newServer(t)
+	harbour, castle := s.organization("harbour"), s.organization("castle")
+	mona := s.manager("mona", harbour.ID)
+	must(s.directory.AddMember(t.Context(), system(), castle.ID, mona.ID, tenancy.Member))(t)
+	whole, _ := s.signIn(mona.ID, "")
+	there, _ := s.signIn(mona.ID, castle.ID)
+	s.as(whole, "GET", "/users/user/", nil).want(t, 200)
+	required := tenancy.FactorRequired
+	must(s.directory.UpdateOrganization(t.Context(), system(), harbour.ID, tenancy.OrganizationChange{FactorPolicy: &required}))(t)
+	if refused := s.as(whole, "GET", "/users/user/", nil).want(t, 403); refused.text("code") != "factor_required" || refused.text("web_sign_in_url") == "" {
+		t.Error(refused.raw)
+	}
+	s.as(whole, "POST", me(mona)+"token/", map[string]any{"name": "round it"}).want(t, 403)
+	if got := s.as(there, "GET", "/permissions/", nil); got.text("code") == "factor_required" {
+		t.Error("a session of another organization alone is asked for a factor")
+	}
+	multi, _, err := s.sessions.Start(t.Context(), session.Session{User: mona.ID, AMR: []string{tenancy.MethodPassword, mfa.MultiFactor}, AuthTime: s.clock.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.as(multi.Reveal(), "GET", "/users/user/", nil).want(t, 200)
 }

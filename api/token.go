@@ -165,13 +165,16 @@ func (a *API) enrolled(ctx context.Context, user id.User) error {
 	if err != nil {
 		return err
 	}
-	for _, place := range standing.Places {
-		if place.Organization.FactorPolicy == tenancy.FactorRequired {
-			return &Problem{
-				Status: http.StatusForbidden, Detail: "An organization of this account demands a second factor. Sign in with a browser and set it up first.",
-				Members: map[string]any{"code": "factor_enrolment_required", "web_sign_in_url": a.Issuer + "/signin"},
-			}
-		}
+	if standing.DemandsFactor("") {
+		return a.factorDemanded("factor_enrolment_required", "Sign in with a browser and set it up first.")
 	}
 	return nil
+}
+
+// factorDemanded refuses who has not shown the second factor that an organization of his demands.
+func (a *API) factorDemanded(code, what string) *Problem {
+	return &Problem{
+		Status: http.StatusForbidden, Detail: "An organization of this account demands a second factor. " + what,
+		Members: map[string]any{"code": code, "web_sign_in_url": a.Issuer + "/signin"},
+	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"gatehouse/internal/id"
 	"gatehouse/internal/secret"
+	"gatehouse/mfa"
 	"gatehouse/provider"
 	"gatehouse/session"
 	"gatehouse/store"
@@ -20,7 +21,7 @@ const (
 	amrPassword  = tenancy.MethodPassword
 	amrFederated = "fed"
 	amrOTP       = "otp"
-	amrMulti     = "mfa"
+	amrMulti     = mfa.MultiFactor
 )
 
 // finish ends the flow: of many requests exactly one takes it. The browser gets a session, the client its code.

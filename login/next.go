@@ -144,9 +144,7 @@ func (f facts) factorRequired(organization *tenancy.Organization) bool {
 	if organization != nil {
 		return organization.FactorPolicy == tenancy.FactorRequired
 	}
-	return slices.ContainsFunc(f.standing.Places, func(place tenancy.Place) bool {
-		return place.Organization.FactorPolicy == tenancy.FactorRequired
-	})
+	return f.standing.DemandsFactor("")
 }
 
 // organization finds the one the token will belong to: the client's own, else the requested, else the picked, else the user's

@@ -17,6 +17,9 @@ func (t *TooManyAttempts) Error() string {
 	return "too many codes tried, wait until " + t.Until.UTC().Format(time.RFC3339)
 }
 
+// MultiFactor is the authentication method of who showed a second factor (RFC 8176, "mfa").
+const MultiFactor = "mfa"
+
 // Step is what a sign-in needs of second factors.
 type Step string
 

@@ -246,6 +246,17 @@ func (s Standing) In(organization id.Organization) (Place, bool) {
 	return Place{}, false
 }
 
+// DemandsFactor reports whether an organization that a sign-in is good for demands a second factor: only, or where that is empty any of
+// the user's active ones.
+func (s Standing) DemandsFactor(only id.Organization) bool {
+	for _, place := range s.Places {
+		if (only == "" || place.Organization.ID == only) && place.Organization.FactorPolicy == FactorRequired {
+			return true
+		}
+	}
+	return false
+}
+
 // GroupsIn lists the groups that count in an organization: the shared ones and its own.
 func (s Standing) GroupsIn(organization id.Organization) []Group {
 	var groups []Group
