@@ -11,7 +11,7 @@ import (
 
 // TestConformance runs all plans against one provider.
 func TestConformance(t *testing.T) {
-	o := start(t)
+	o := start(t, "")
 	t.Run("ConfigOP", func(t *testing.T) { configPlan(t, o) })
 	t.Run("BasicOP", func(t *testing.T) { basicPlan(t, run{op: o}) })
 	t.Run("FormPostOP", func(t *testing.T) { basicPlan(t, run{op: o, mode: "form_post"}) })

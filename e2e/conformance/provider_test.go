@@ -41,6 +41,7 @@ issuer: http://127.0.0.1:{{.Port}}
 listen: 127.0.0.1:{{.Port}}
 data_dir: {{printf "%q" .Dir}}
 outgoing: {allow_private: [127.0.0.0/8]}
+{{.Stores}}
 organizations:
   - {slug: harbour, name: Harbour Networks}
 clients:
@@ -93,8 +94,8 @@ func build(t *testing.T) string {
 	return path
 }
 
-// start runs a provider on SQLite, with its clients and one person.
-func start(t *testing.T) *op {
+// start runs a provider on the stores of a piece of configuration ("": SQLite), with its clients and one person.
+func start(t *testing.T, stores string) *op {
 	t.Helper()
 	port := testenv.FreePort(t)
 	o := &op{url: fmt.Sprintf("http://127.0.0.1:%d", port), directory: t.TempDir(), program: build(t), told: make(chan *http.Request, 8)}
@@ -105,7 +106,7 @@ func start(t *testing.T) *op {
 	t.Cleanup(listener.Close)
 	var text bytes.Buffer
 	err := template.Must(template.New("").Parse(configuration)).Execute(&text, map[string]any{
-		"Port": port, "Dir": filepath.Join(o.directory, "data"), "Clients": []string{"first", "second"}, "Told": listener.URL,
+		"Port": port, "Dir": filepath.Join(o.directory, "data"), "Clients": []string{"first", "second"}, "Told": listener.URL, "Stores": stores,
 	})
 	if err != nil {
 		t.Fatal(err)
