@@ -137,7 +137,13 @@ func (e *entryReader) next() string {
 var unescaper = strings.NewReplacer("~1", "|", "~0", "~")
 
 // free is a field that people write.
-func (e *entryReader) free() string { return unescaper.Replace(e.next()) }
+func (e *entryReader) free() string {
+	field := e.next()
+	if strings.IndexByte(field, '~') < 0 {
+		return field
+	}
+	return unescaper.Replace(field)
+}
 
 func (e *entryReader) number() int64 {
 	number, err := strconv.ParseInt(e.next(), 10, 64)
