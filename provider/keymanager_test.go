@@ -175,6 +175,10 @@ func TestRevokeKey(t *testing.T) {
 	f := open(t)
 	other := f.another()
 	before := f.tokens()
+	f.wantAlive(before.Access) // and remembered as such
+	if _, err := other.VerifyAccessToken(t.Context(), before.Access); err != nil {
+		t.Fatal(err)
+	}
 	leaked := map[string]string{"access": header(t, before.Access)["kid"].(string), "id": header(t, before.ID)["kid"].(string)}
 	for _, kid := range leaked {
 		must(t, f.manager().Revoke(t.Context(), kid))

@@ -39,6 +39,7 @@ type keySet struct {
 	signers   map[string]*signer // by algorithm: the current ones
 	verifiers map[string]verifier
 	published []byte // the JWKS
+	seen      *seenTokens
 }
 
 // verifier is the public half of a key.
@@ -61,7 +62,7 @@ func (k *keyring) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	set := &keySet{at: k.Now(), signers: map[string]*signer{}, verifiers: map[string]verifier{}}
+	set := &keySet{at: k.Now(), signers: map[string]*signer{}, verifiers: map[string]verifier{}, seen: &seenTokens{}}
 	var published jose.JSONWebKeySet
 	for _, key := range keys {
 		private, err := k.open(key)

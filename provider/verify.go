@@ -66,12 +66,17 @@ func (p *Provider) readAccess(ctx context.Context, token string) (claims accessC
 	if isOpaque(token) {
 		return p.readOpaque(ctx, token)
 	}
+	seen := p.keys.set(ctx).seen
+	if claims, known := seen.find(token); known {
+		return claims, nil
+	}
 	if err := p.verify(ctx, token, typeAccess, &claims); err != nil {
 		return accessClaims{}, err
 	}
 	if claims.Issuer != p.Issuer || claims.ID == "" {
 		return accessClaims{}, ErrBadToken
 	}
+	seen.add(token, claims)
 	return claims, nil
 }
 
