@@ -142,7 +142,7 @@ func (p *Provider) bringUpToDate(ctx context.Context, answer *introspection) err
 		return err
 	}
 	answer.Grant = ""
-	if answer.Subject == string(answer.Client) {
+	if answer.Subject == string(answer.Client) && answer.Session == "" {
 		return nil // it acts as itself
 	}
 	subject, err := p.Subjects.Subject(ctx, id.User(answer.Subject), answer.Organization)
