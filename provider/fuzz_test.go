@@ -26,7 +26,7 @@ func FuzzRedirectURI(f *testing.F) {
 		_, err := fix.ParseAuthorize(t.Context(), request("client_id", "spa", "redirect_uri", redirect))
 		if err != nil {
 			var refused *provider.AuthorizeError
-			if !errors.As(err, &refused) || refused.Redirect != "" {
+			if !errors.As(err, &refused) || refused.URL != "" {
 				t.Fatalf("%q: %v", redirect, err)
 			}
 			return
@@ -64,8 +64,8 @@ func FuzzAuthorize(f *testing.F) {
 		case err == nil:
 		case !errors.As(err, &refused):
 			t.Fatalf("%q: %v", query, err)
-		case refused.Redirect != "" && !strings.HasPrefix(refused.Redirect, params.Get("redirect_uri")):
-			t.Fatalf("%q: the error goes to %s", query, refused.Redirect)
+		case refused.URL != "" && !strings.HasPrefix(refused.URL, params.Get("redirect_uri")):
+			t.Fatalf("%q: the error goes to %s", query, refused.URL)
 		}
 	})
 }

@@ -29,6 +29,7 @@ const (
 	AuthorizePath = "/oauth2/authorize" // served by package login
 	TokenPath     = "/oauth2/token"
 	UserinfoPath  = "/oauth2/userinfo"
+	PushPath      = "/oauth2/par"
 	KeysPath      = "/oauth2/jwks"
 
 	openIDConfigurationPath = "/.well-known/openid-configuration"
@@ -89,7 +90,11 @@ type Subject struct {
 	Username, Name, GivenName, FamilyName string
 	Email                                 string
 	EmailVerified                         bool
-	Language                              string
+	Phone                                 string // E.164
+	PhoneVerified                         bool
+	Website                               string
+	BirthDate                             string // YYYY-MM-DD
+	Language                              string // BCP 47
 	OrganizationSlug, OrganizationName    string
 	Role                                  string
 	Groups, Permissions                   []string
@@ -103,6 +108,7 @@ type Provider struct {
 	clients   *clientCache
 	keys      *keyring
 	codes     session.Vault[code]
+	pushes    session.Vault[pushed]
 	authorize *fosite.Fosite
 	grants    map[string]*fosite.Fosite // by grant type
 	documents map[string]document
@@ -114,6 +120,7 @@ type Provider struct {
 func New(ctx context.Context, c Config) (*Provider, error) {
 	c.Lifetimes = c.Lifetimes.withDefaults()
 	p := &Provider{Config: c, clients: newClientCache(c.Store, c.Now), refreshTags: c.Keys.With(secret.New("tags of refresh tokens"))}
+	p.pushes = session.Vault[pushed]{Kind: session.KindPushed, Store: c.Ephemeral, Keys: c.Keys, Now: c.Now}
 	p.codes = session.Vault[code]{Kind: session.KindCode, Store: c.Ephemeral, Keys: c.Keys, Now: c.Now}
 	var err error
 	if p.keys, err = openKeyring(ctx, c.Store, c.Keys, c.Now); err != nil {
@@ -152,16 +159,17 @@ func (p *Provider) fositeConfig() *fosite.Config {
 // Mount adds every endpoint but the authorization endpoint, which package login serves with ParseAuthorize, Complete and Refuse.
 func (p *Provider) Mount(r chi.Router) {
 	for _, path := range []string{openIDConfigurationPath, oauthMetadataPath} {
-		r.HandleFunc(path, only(p.serveDocument(path), http.MethodGet, http.MethodHead))
+		r.HandleFunc(path, fromAnywhere(p.serveDocument(path), http.MethodGet, http.MethodHead))
 	}
-	r.HandleFunc(KeysPath, only(p.serveKeys, http.MethodGet, http.MethodHead))
-	r.HandleFunc(TokenPath, only(p.token, http.MethodPost))
-	r.HandleFunc(UserinfoPath, only(p.userinfo, http.MethodGet, http.MethodPost))
+	r.HandleFunc(KeysPath, fromAnywhere(p.serveKeys, http.MethodGet, http.MethodHead))
+	r.HandleFunc(TokenPath, fromAnywhere(p.token, http.MethodPost))
+	r.HandleFunc(PushPath, fromAnywhere(p.push, http.MethodPost))
+	r.HandleFunc(UserinfoPath, fromAnywhere(p.userinfo, http.MethodGet, http.MethodPost))
 }
 
 // CrossSitePaths are the endpoints that act by what the request itself carries, never by cookie; requests to them may come from
 // anywhere.
-func CrossSitePaths() []string { return []string{AuthorizePath, TokenPath, UserinfoPath} }
+func CrossSitePaths() []string { return []string{AuthorizePath, TokenPath, PushPath, UserinfoPath} }
 
 // only refuses other methods with 405.
 func only(handle http.HandlerFunc, methods ...string) http.HandlerFunc {
