@@ -60,6 +60,7 @@ func (h *Handler) answerClient(w http.ResponseWriter, r *http.Request, response 
 	if response.Form != nil {
 		return h.Pages.Render(w, http.StatusOK, ui.FormPost{Action: response.URL, Fields: fields(response.Form)})
 	}
+	w.Header().Set("Cache-Control", "no-store") // the address holds a code
 	http.Redirect(w, r, response.URL, http.StatusSeeOther)
 	return nil
 }
