@@ -19,7 +19,9 @@ var told = template.Must(template.New("").Parse(`<!doctype html><p id="method">{
 // TestFormPostInABrowser: our own policy lets the answer's form go to the client by itself, and the client's next redirect to wherever it likes.
 func TestFormPostInABrowser(t *testing.T) {
 	h := newHouse(t)
-	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`<!doctype html><p id="home">home</p>`)) }))
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`<!doctype html><p id="home">home</p>`))
+	}))
 	t.Cleanup(elsewhere.Close)
 	client := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.PostFormValue("state") == "go on" {

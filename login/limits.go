@@ -10,10 +10,10 @@ import (
 	"gatehouse/session"
 )
 
-// A flow is kept for half an hour for whoever asks for one, so one network does not get any number of them. Twenty thousand people
-// behind one address who all begin their day in the same ten minutes stay below.
+// A flow is kept for half an hour for whoever asks for one, so one network does not get any number of them. Ten thousand people behind
+// one address who all begin their day in the same ten minutes stay below.
 const (
-	flowsPerNetwork = 20_000
+	flowsPerNetwork = 10_000
 	flowsWindow     = 10 * time.Minute
 )
 

@@ -192,7 +192,7 @@ func TestTooManyFlows(t *testing.T) {
 	flow := b.begin("harbour")
 	h.code(signedIn.password(signedIn.begin("harbour"), "ada", goodPassword))
 	attempts := h.handler.Attempts
-	h.handler.Attempts = crowded{attempts, 20_000 - 3} // two have begun
+	h.handler.Attempts = crowded{attempts, 10_000 - 3} // two have begun
 	b.begin("harbour")
 	written := h.counted(func() {
 		for _, path := range []string{h.authorizeURL("harbour"), "/signin"} {

@@ -48,7 +48,10 @@ type Authorization struct {
 	AMR          []string
 }
 
-const maxParameter = 4096 // of tokens: maxToken
+const (
+	maxParameter = 4096 // of tokens: maxToken
+	maxRequest   = maxToken + 8<<10
+)
 
 // checkParams refuses what no well-meaning client sends: repeated, oversized and unreadable parameters (RFC 6749 section 3.1).
 func checkParams(params url.Values) error {
@@ -88,6 +91,17 @@ func meaningful(params url.Values) url.Values {
 		kept[resourceParameter] = resources
 	}
 	return kept
+}
+
+// size is what keeping the parameters takes: until somebody has signed in they are anybody's.
+func size(params url.Values) int {
+	total := 0
+	for name, values := range params {
+		for _, value := range values {
+			total += len(name) + len(value)
+		}
+	}
+	return total
 }
 
 func readable(text string) bool { return utf8.ValidString(text) && !strings.ContainsRune(text, 0) }
@@ -179,6 +193,8 @@ func (p *Provider) parse(ctx context.Context, params url.Values, request *Author
 		return badRequest("request_uri_not_supported", "Request URIs are not supported.")
 	case !request.Client.may(grantCode):
 		return badRequest("unauthorized_client", "The client may not use the authorization code grant.")
+	case size(params) > maxRequest:
+		return invalidRequest("The request is too long.")
 	case request.Client.RequirePAR && !params.Has(pushedMark):
 		return invalidRequest("The client has to push its authorization requests (RFC 9126).")
 	}

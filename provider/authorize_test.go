@@ -151,6 +151,7 @@ func TestAuthorizeErrors(t *testing.T) {
 		{"resource with a fragment", request("resource", "https://api.example.com#x")},
 		{"resource with an empty fragment", request("resource", "https://api.example.com#")},
 		{"eleven resources", eleven},
+		{"too long in sum", request("scope", "openid "+strings.Repeat("x", 4000), "nonce", strings.Repeat("x", 4000), "login_hint", strings.Repeat("x", 4000), "id_token_hint", strings.Repeat("x", 16000))},
 		{"redirect with query", request("redirect_uri", "https://app.example.com/cb2?x=1", "prompt", "create", "state", "ä&")},
 	}
 	var all bytes.Buffer

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ory/fosite"
 
@@ -26,6 +28,7 @@ type oauthError struct {
 	status            int
 	code, description string
 	cause             error
+	retryAfter        time.Duration // zero: nothing is said
 }
 
 // Error is for the log.
@@ -108,6 +111,9 @@ func (p *Provider) writeError(w http.ResponseWriter, r *http.Request, err error)
 	}
 	if e.status == http.StatusServiceUnavailable {
 		header.Set("Retry-After", "2")
+	}
+	if e.retryAfter > 0 {
+		header.Set("Retry-After", strconv.Itoa(int((e.retryAfter+time.Second-1)/time.Second)))
 	}
 	writeJSON(w, e.status, errorBody{e.code, e.description})
 }

@@ -10,6 +10,7 @@ import (
 
 	"gatehouse/internal/id"
 	"gatehouse/internal/secret"
+	"gatehouse/session"
 	"gatehouse/store"
 )
 
@@ -18,6 +19,8 @@ import (
 const (
 	requestURIPrefix = "urn:ietf:params:oauth:request_uri:"
 	pushedLifetime   = 90 * time.Second
+	pushesPerNetwork = 10_000 // of public clients, as many as flows
+	pushWindow       = 10 * time.Minute
 	// pushedMark is in the kept parameters of a request that was pushed. Browsers cannot bring it: ParseAuthorize drops what it does not know.
 	pushedMark = "gatehouse_pushed"
 )
@@ -62,8 +65,29 @@ func (p *Provider) keepPushed(w http.ResponseWriter, r *http.Request) (secret.Te
 	if err := p.parse(r.Context(), params, &AuthorizeRequest{Client: registered}); err != nil {
 		return secret.Text{}, err
 	}
+	if registered.Public() {
+		if err := p.countPush(r); err != nil {
+			return secret.Text{}, err
+		}
+	}
 	token := secret.Random(32)
 	return token, p.pushes.Create(r.Context(), token, pushed{registered.ID, params}, p.now().Add(pushedLifetime))
+}
+
+// countPush bounds what clients that prove nothing, and so anybody, can have kept here.
+func (p *Provider) countPush(r *http.Request) error {
+	if p.Network == nil {
+		return nil
+	}
+	key := session.Key{Kind: session.KindAttempt, ID: secret.Hash("pushed requests of " + p.Network(r))}
+	count, ends, err := p.Ephemeral.Hit(r.Context(), key, pushWindow)
+	if err != nil || count <= pushesPerNetwork {
+		return err
+	}
+	return &oauthError{
+		status: http.StatusTooManyRequests, code: "temporarily_unavailable", description: "Too many requests were pushed from this network.",
+		retryAfter: ends.Sub(p.now()),
+	}
 }
 
 // takePushed uses up a pushed request: exactly one browser gets it, and of what that brings itself nothing counts but the client.

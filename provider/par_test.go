@@ -183,3 +183,32 @@ func TestPushedClientChanges(t *testing.T) {
 	_, err = f.ParseAuthorize(t.Context(), brought)
 	f.wantRefusal(err, "invalid_request", false)
 }
+
+// crowded counts as if many had been there before.
+type crowded struct{ session.Store }
+
+func (c crowded) Hit(ctx context.Context, key session.Key, window time.Duration) (int, time.Time, error) {
+	count, ends, err := c.Store.Hit(ctx, key, window)
+	return count + 10_000 - 1, ends, err
+}
+
+// TestTooManyPushes: whoever proves nothing has a limit for his network; clients that authenticate have none.
+func TestTooManyPushes(t *testing.T) {
+	f := open(t)
+	f.config.Ephemeral, f.config.Network = crowded{f.ephemeral}, func(r *http.Request) string { return r.RemoteAddr }
+	f.restart()
+	public := request("client_id", "spa", "redirect_uri", "https://spa.example.com/", "resource", "")
+	f.push(public)
+	got := f.send(pushRequest(public))
+	f.wantError(got, http.StatusTooManyRequests, "temporarily_unavailable")
+	if got.header.Get("Retry-After") != "600" {
+		t.Errorf("Retry-After: %q", got.header.Get("Retry-After"))
+	}
+	f.push(pushForm())
+	f.push(pushForm())
+	elsewhere := pushRequest(public)
+	elsewhere.RemoteAddr = "198.51.100.7:1"
+	if got := f.send(elsewhere); got.status != http.StatusCreated {
+		t.Errorf("elsewhere: %d %s", got.status, got.body)
+	}
+}

@@ -36,7 +36,7 @@ const (
 	oauthMetadataPath       = "/.well-known/oauth-authorization-server"
 )
 
-// Config is what a provider needs. All fields but Lifetimes are required.
+// Config is what a provider needs. All fields but Network and Lifetimes are required.
 type Config struct {
 	Issuer    string // no trailing slash
 	Store     Store
@@ -45,6 +45,7 @@ type Config struct {
 	Subjects  Subjects
 	Now       func() time.Time
 	Logger    *slog.Logger
+	Network   func(*http.Request) string // whose requests count together against a limit; nil: there is none
 	Lifetimes Lifetimes
 }
 
