@@ -139,5 +139,5 @@ func write(w http.ResponseWriter, status int, kind string, body []byte) {
 	header.Set("Cache-Control", "no-store")
 	header.Set("Pragma", "no-cache")
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // the client is gone; nobody to tell
+	_, _ = w.Write(body) //nolint:gosec // JSON or a JWT, never markup; the client is gone; nobody to tell
 }

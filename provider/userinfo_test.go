@@ -127,7 +127,7 @@ func (f *fixture) wantSignedByUs(token string) {
 	f.t.Helper()
 	var published jose.JSONWebKeySet
 	must(f.t, json.Unmarshal([]byte(f.send(httptest.NewRequest(http.MethodGet, provider.KeysPath, nil)).body), &published))
-	parsed, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.RS256, jose.ES256})
+	parsed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256, jose.ES256})
 	must(f.t, err)
 	keys := published.Key(parsed.Signatures[0].Header.KeyID)
 	if len(keys) != 1 {
