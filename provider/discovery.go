@@ -26,7 +26,7 @@ func (p *Provider) metadata() (map[string]document, error) {
 		"code_challenge_methods_supported":      []string{methodS256},
 		"prompt_values_supported":               []string{"none", "login", "consent", "select_account"},
 		"claims_supported": []string{
-			"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash", "sid", "org_id", "org_slug", "org_role",
+			"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash", "sid", "org_id", "org_slug", "org_name", "org_role",
 			"name", "given_name", "family_name", "preferred_username", "locale", "updated_at", "website", "birthdate",
 			"email", "email_verified", "phone_number", "phone_number_verified", "groups", "permissions",
 		},
