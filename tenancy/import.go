@@ -209,11 +209,11 @@ func (a *admission) create(ctx context.Context, tx Store) error {
 	if user.ID == "" {
 		user.ID = id.New[id.User]()
 	}
-	if err := a.write(&user); err != nil {
-		return err
-	}
 	if a.row.Given["date_joined"] {
 		user.Created = a.row.Created.UTC().Truncate(time.Microsecond)
+	}
+	if err := a.write(&user); err != nil {
+		return err
 	}
 	user.PasswordHash = a.row.PasswordHash
 	a.user, a.result.User, a.result.Outcome = user, user.ID, ImportCreated
@@ -233,9 +233,6 @@ func (a *admission) event(action string) audit.Event {
 // write copies what the row gives to a user, and says what is wrong then.
 func (a *admission) write(to *User) error {
 	before := *to
-	if before.Version == 1 && before.Username == "" { // is being created
-		before = User{}
-	}
 	for name, copyTo := range importFields {
 		if a.row.Given[name] {
 			copyTo(to, a.row.User)
