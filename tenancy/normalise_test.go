@@ -23,6 +23,7 @@ func TestNormalise(t *testing.T) {
 		{"+4915112345678", "+4915112345678"},
 		{strings.Repeat("x", 254), strings.Repeat("x", 254)},
 		{strings.Repeat("x", 255), ""},
+		{strings.Repeat(" ", 1017) + "x", ""}, // not even looked at
 		{"", ""},
 		{"   ", ""},
 		{"a b", ""},
