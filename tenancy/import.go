@@ -171,11 +171,7 @@ func (a *admission) password() error {
 // no reason to write into its account.
 func (a *admission) match(ctx context.Context, tx Store) (User, error) {
 	if a.row.ID != "" {
-		found, err := a.o.Rehearsal.byID(a.row.ID)
-		if err != nil {
-			found, err = a.replayed(ctx, tx, func() (User, error) { return tx.User(ctx, a.row.ID) })
-		}
-		if !errors.Is(err, store.ErrNotFound) {
+		if found, err := a.byID(ctx, tx, a.row.ID); !errors.Is(err, store.ErrNotFound) {
 			return found, err
 		}
 	}
@@ -188,13 +184,22 @@ func (a *admission) match(ctx context.Context, tx Store) (User, error) {
 	return a.byIdentifier(ctx, tx, a.row.Username, func(u User, normal string) bool { return sameAddress(normal, u.Username) })
 }
 
+func (a *admission) byID(ctx context.Context, tx Store, user id.User) (User, error) {
+	if found, err := a.o.Rehearsal.byID(user); err == nil {
+		return found, nil
+	}
+	return a.replayed(ctx, tx, func() (User, error) { return tx.User(ctx, user) })
+}
+
 func (a *admission) byIdentifier(ctx context.Context, tx Store, text string, counts func(u User, normal string) bool) (User, error) {
 	normal, err := Normalise(text)
 	if err != nil {
 		return User{}, store.ErrNotFound
 	}
-	found, err := a.o.Rehearsal.byIdentifier(normal)
-	if err != nil {
+	var found User
+	if holder, rehearsed := a.o.Rehearsal.holder(normal); rehearsed {
+		found, err = a.byID(ctx, tx, holder)
+	} else {
 		found, err = a.replayed(ctx, tx, func() (User, error) { return tx.UserByIdentifier(ctx, normal) })
 	}
 	if err == nil && !counts(found, normal) {

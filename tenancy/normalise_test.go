@@ -42,6 +42,14 @@ func TestNormalise(t *testing.T) {
 	}
 }
 
+func TestSearchable(t *testing.T) {
+	for text, want := range map[string]string{"Ångström": "angstrom", "Zoe\u0308": "zoe", "Straße": "strasse", "SØREN": "søren", "日本": "日本", "한글": "한글"} {
+		if got := tenancy.Searchable(text); got != want {
+			t.Errorf("Searchable(%q) = %q, want %q", text, got, want)
+		}
+	}
+}
+
 func TestNormaliseIsStable(t *testing.T) {
 	for r := rune(1); r <= utf8.MaxRune; r++ {
 		once, err := tenancy.Normalise("a" + string(r))
