@@ -133,6 +133,7 @@ func TestOwnUsername(t *testing.T) {
 	}
 	must(f.UpdateUser(t.Context(), own, ada, tenancy.UserChange{Username: to("ADA@x.example")}))(t)
 	must(f.UpdateUser(t.Context(), system(), ada, tenancy.UserChange{Username: to("boss@x.example")}))(t)
+	must(f.UpdateUser(t.Context(), own, ada, tenancy.UserChange{FirstName: to("Ada")}))(t) // the name that a superuser gave stays
 }
 
 func TestLastSuperuserStays(t *testing.T) {

@@ -3,6 +3,7 @@ package tenancy_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -42,6 +43,31 @@ func (o overtaken) SetRole(ctx context.Context, scope tenancy.Scope, m id.Member
 		return err
 	}
 	return o.Store.SetRole(ctx, scope, m, from, to, now)
+}
+
+func (o overtaken) UpdateUser(ctx context.Context, u tenancy.User) error {
+	if *o.times > 0 {
+		*o.times--
+		return store.ErrStale
+	}
+	return o.Store.UpdateUser(ctx, u)
+}
+
+// TestOvertakenChange: who has not seen a version does not care, unless it happens again and again; who has is told.
+func TestOvertakenChange(t *testing.T) {
+	f := newFixture(t)
+	ada := f.user(t, tenancy.NewUser{Username: "ada"})
+	for i, tt := range []struct {
+		times   int
+		version int64
+		want    error
+	}{{0, 0, nil}, {4, 0, nil}, {5, 0, store.ErrStale}, {1, 3, store.ErrStale}} {
+		f.Store = overtaken{f.db, &tt.times}
+		name := strings.Repeat("a", i+1)
+		if _, err := f.UpdateUser(t.Context(), system(), ada, tenancy.UserChange{FirstName: &name, Version: tt.version}); !errors.Is(err, tt.want) {
+			t.Errorf("case %d: %v, want %v", i, err, tt.want)
+		}
+	}
 }
 
 // TestOvertaken: who was overtaken by another owner is asked once more; a transfer says that things have changed.

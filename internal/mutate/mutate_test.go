@@ -34,11 +34,10 @@ var policy = []struct {
 	tests []string
 }{
 	{"tenancy/*.go", []string{"./tenancy", "./api", "./transfer"}},
-	{"session/guard.go", []string{"./session"}},
-	{"session/session.go", []string{"./session", "./login"}},
+	{"session/*.go", []string{"./session", "./login"}},
 	{"connectors/linking.go", []string{"./connectors", "./login"}},
 	{"mfa/*.go", []string{"./mfa"}},
-	{"login/next.go", []string{"./login"}},
+	{"login/*.go", []string{"./login"}},
 	{"internal/password/policy.go", []string{"./internal/password"}},
 	{"api/authenticate.go", []string{"./api"}},
 	{"api/idempotency.go", []string{"./api"}},
