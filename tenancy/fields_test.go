@@ -83,6 +83,7 @@ func TestFieldValues(t *testing.T) {
 	}
 	f := withFields(t,
 		tenancy.Field{Name: "text", Schema: text()},
+		tenancy.Field{Name: "long", Schema: schema(`{"type": "string", "maxLength": 1200}`)},
 		tenancy.Field{Name: "form", Schema: schema(`{"type": "string", "pattern": "^[A-Z][0-9]+$", "maxLength": 4}`)},
 		tenancy.Field{Name: "day", Schema: schema(`{"type": "string", "format": "date"}`)},
 		tenancy.Field{Name: "choice", Schema: schema(`{"type": "string", "enum": ["red", "blue"]}`)},
@@ -105,6 +106,8 @@ func TestFieldValues(t *testing.T) {
 		{"text", strings.Repeat("x", 1001), nil},
 		{"text", []any{"a"}, nil},
 		{"text", map[string]any{}, nil},
+		{"long", strings.Repeat("x", 1201), nil},
+		{"long", strings.Repeat("x", 1200), strings.Repeat("x", 1200)},
 		{"form", "A123", "A123"},
 		{"form", "A1234", nil},
 		{"form", "a1", nil},
@@ -143,7 +146,7 @@ func TestFieldValues(t *testing.T) {
 			}
 		})
 	}
-	must(f.UpdateUser(t.Context(), system(), ada, tenancy.UserChange{Custom: map[string]any{"text": nil, "form": "", "flag": nil}}))(t)
+	must(f.UpdateUser(t.Context(), system(), ada, tenancy.UserChange{Custom: map[string]any{"text": nil, "long": nil, "form": "", "flag": nil}}))(t)
 	stored := must(f.User(t.Context(), system(), ada))(t)
 	if diff := cmp.Diff(map[string]any{"day": "2026-02-28", "choice": "red", "whole": 7.0, "number": 1.5}, stored.Custom); diff != "" {
 		t.Error(diff)

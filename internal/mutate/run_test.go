@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -180,10 +181,11 @@ func (b binary) measure(t *testing.T, directory, name string) test {
 	t.Helper()
 	path := filepath.Join(directory, filepath.Base(b.path)+"-"+name)
 	output, took, err := b.run(t.Context(), 5*time.Minute, []string{reachedVariable + "=" + path}, "-test.run", "^"+name+"$")
-	if err != nil {
-		t.Errorf("%s fails without a mutant: %v\n%s", name, err, output)
-	}
 	one := test{name: name, took: took}
+	if err != nil {
+		t.Errorf("%s fails without a mutant, and is asked for none: %v\n%s", name, err, output)
+		return one
+	}
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		return one // it reaches none
@@ -212,8 +214,10 @@ func (all binaries) try(ctx context.Context, m mutant) string {
 		reaching := all[tests].reaching[m.number]
 		asked += len(reaching)
 		first := min(nearest, len(reaching))
-		if all[tests].kills(ctx, m.number, reaching[:first]) || all[tests].kills(ctx, m.number, reaching[first:]) {
-			return "killed"
+		for _, group := range [][]test{reaching[:first], reaching[first:]} {
+			if killer := all[tests].kills(ctx, m.number, group); killer != "" {
+				return "killed by " + killer
+			}
 		}
 	}
 	if asked == 0 {
@@ -222,18 +226,30 @@ func (all binaries) try(ctx context.Context, m mutant) string {
 	return fmt.Sprintf("SURVIVED %d tests", asked)
 }
 
-// kills reports whether one of the tests fails with a mutant, or takes far too long.
-func (b binary) kills(ctx context.Context, number int, tests []test) bool {
+var failed = regexp.MustCompile(`(?m)^--- FAIL: (\w+)`)
+
+// kills says which of the tests fails with a mutant, or what else does away with it; "" if nothing.
+func (b binary) kills(ctx context.Context, number int, tests []test) string {
 	if len(tests) == 0 {
-		return false
+		return ""
 	}
 	limit := 5 * time.Second
 	var names []string
 	for _, one := range tests {
 		names, limit = append(names, one.name), limit+5*one.took
 	}
-	_, _, err := b.run(ctx, limit, []string{mutantVariable + "=" + strconv.Itoa(number)}, "-test.failfast", "-test.timeout", "10m", "-test.run", "^("+strings.Join(names, "|")+")$")
-	return err != nil
+	output, took, err := b.run(ctx, limit, []string{mutantVariable + "=" + strconv.Itoa(number)}, "-test.failfast", "-test.timeout", "10m", "-test.run", "^("+strings.Join(names, "|")+")$")
+	name := failed.FindStringSubmatch(output)
+	switch {
+	case err == nil:
+		return ""
+	case name != nil:
+		return name[1]
+	case took > limit:
+		return "its endlessness"
+	default:
+		return "a crash"
+	}
 }
 
 // inParallel does the work for 0 to n-1, as many at once as asked for.
