@@ -3,6 +3,7 @@ package tenancy_test
 import (
 	"testing"
 
+	"gatehouse/internal/id"
 	"gatehouse/tenancy"
 )
 
@@ -33,6 +34,16 @@ func TestName(t *testing.T) {
 	} {
 		if got := user.Name(); got != want {
 			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+func TestDemandsFactor(t *testing.T) {
+	strict, lax := tenancy.Organization{ID: "strict", FactorPolicy: tenancy.FactorRequired}, tenancy.Organization{ID: "lax"}
+	for only, want := range map[id.Organization]bool{"": true, "strict": true, "lax": false, "other": false} {
+		standing := tenancy.Standing{Places: []tenancy.Place{{Organization: lax}, {Organization: strict}}}
+		if got := standing.DemandsFactor(only); got != want {
+			t.Errorf("good for %q: %v", only, got)
 		}
 	}
 }
