@@ -70,13 +70,15 @@ func TestInvalidUsers(t *testing.T) {
 		"notes":           {{Notes: to(long)}},
 		"language":        {{Language: to("<x>")}},
 		"birth_date":      {{BirthDate: to(tenancy.Date("1815-13-10"))}, {BirthDate: to(tenancy.Date("yesterday"))}, {BirthDate: to(tenancy.Date("0000-01-01"))}, {BirthDate: to(tenancy.Date("2026-03-02"))}},
-		"expiration_date": {{Expires: to(tenancy.Date("2026-02-28"))}, {Expires: to(tenancy.Date("soon"))}},
+		"expiration_date": {{Expires: to(tenancy.Date("2026-02-28"))}, {Expires: to(tenancy.Date("soon"))}, {Expires: to(tenancy.Date("1"))}},
 		"custom.none":     {{Custom: map[string]any{"none": 1}}},
 		"groups":          {{Staff: to(true)}},
 	} {
 		for _, change := range changes {
 			_, err := f.UpdateUser(t.Context(), system(), ada, change)
-			wantInvalid(t, err, field)
+			if wantInvalid(t, err, field); strings.Count(err.Error(), ".") > 1 && strings.HasSuffix(field, "_date") {
+				t.Errorf("%v says too much", err)
+			}
 		}
 	}
 	_, err := f.CreateUser(t.Context(), system(), tenancy.NewUser{Username: "аda", Phone: "1", Expires: "2026-02-28", BirthDate: "x", Bio: long, URL: "x"})

@@ -96,3 +96,27 @@ func TestOvertaken(t *testing.T) {
 		t.Errorf("after the transfer that was refused the owner is a %s", role)
 	}
 }
+
+func (o overtaken) OrganizationBySlug(ctx context.Context, scope tenancy.Scope, slug string) (tenancy.Organization, error) {
+	if *o.times > 0 {
+		*o.times--
+		return tenancy.Organization{}, store.ErrNotFound
+	}
+	return o.Store.OrganizationBySlug(ctx, scope, slug)
+}
+
+// TestEnsuredMeanwhile: whom another node overtook takes what that one has made.
+func TestEnsuredMeanwhile(t *testing.T) {
+	f := newFixture(t)
+	acme := f.organization(t, "acme")
+	for _, tt := range []struct {
+		times      int
+		name, want string
+	}{{1, "Acme", "+"}, {2, "Acme", "I"}, {1, "", "I"}} {
+		f.Store = overtaken{f.db, &tt.times}
+		got, err := f.EnsureOrganization(t.Context(), system(), tenancy.Organization{Name: tt.name, Slug: "acme"})
+		if outcome(err) != tt.want || (err == nil && got.ID != acme) {
+			t.Errorf("%q: %+v, %v; want %s", tt.name, got, err, tt.want)
+		}
+	}
+}
