@@ -124,6 +124,23 @@ func TestExpiredAndStillActive(t *testing.T) {
 	}
 }
 
+// TestBornTomorrow: a day that an import brought is in nobody's way.
+func TestBornTomorrow(t *testing.T) {
+	f := newFixture(t)
+	ada := f.user(t, tenancy.NewUser{Username: "ada"})
+	f.raw(t, `UPDATE users SET birth_date = '2026-03-02' WHERE id = $1`, string(ada))
+	must(f.UpdateUser(t.Context(), system(), ada, tenancy.UserChange{FirstName: to("Ada")}))(t)
+}
+
+// TestPhoneIsTakenAway: no number is as good as one.
+func TestPhoneIsTakenAway(t *testing.T) {
+	f := newFixture(t)
+	ada := f.user(t, tenancy.NewUser{Username: "ada", Phone: "+390212345678"})
+	if changed, err := f.UpdateUser(t.Context(), system(), ada, tenancy.UserChange{Phone: to("")}); err != nil || changed.Phone != "" {
+		t.Errorf("%q, %v", changed.Phone, err)
+	}
+}
+
 // TestOwnUsername: nobody calls himself by an address that he has not proved.
 func TestOwnUsername(t *testing.T) {
 	f := newFixture(t)
