@@ -1,0 +1,26 @@
+package tenancy_test
+
+import (
+	"testing"
+
+	"gatehouse/tenancy"
+)
+
+// TestNarrowedTwice: what is narrowed again keeps its limits and gets none wider.
+func TestNarrowedTwice(t *testing.T) {
+	w := newTown(t)
+	once := w.scope(t, w.super).Narrow(tenancy.Limits{Permissions: []tenancy.Permission{tenancy.ViewUser, tenancy.ViewGroup}})
+	twice := once.Narrow(tenancy.Limits{Permissions: []tenancy.Permission{tenancy.ViewUser, tenancy.AddUser}})
+	for permission, want := range map[tenancy.Permission]bool{tenancy.ViewUser: true, tenancy.ViewGroup: false, tenancy.AddUser: false} {
+		if got := twice.Has(permission); got != want {
+			t.Errorf("%s: %v", permission, got)
+		}
+	}
+	again := once.Narrow(tenancy.Limits{Via: "session"})
+	if again.Superuser() || again.Has(tenancy.AddUser) || !again.Has(tenancy.ViewGroup) {
+		t.Error("without new limits the old ones are gone")
+	}
+	if other := w.scope(t, w.super).Narrow(tenancy.Limits{Organization: w.a}).Narrow(tenancy.Limits{Organization: w.b}); other.Covers(w.a) || other.Covers(w.b) {
+		t.Error("limited to two organizations it covers one of them")
+	}
+}
