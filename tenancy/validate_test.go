@@ -57,3 +57,13 @@ func TestBoundsOfTheProfile(t *testing.T) {
 		}
 	}
 }
+
+func TestLongestSlug(t *testing.T) {
+	f := newFixture(t)
+	for length, want := range map[int]string{200: "+", 201: "I"} {
+		_, err := f.CreateOrganization(t.Context(), system(), tenancy.Organization{Name: "long", Slug: strings.Repeat("x", length)})
+		if got := outcome(err); got != want {
+			t.Errorf("%d characters: %s, want %s", length, got, want)
+		}
+	}
+}
