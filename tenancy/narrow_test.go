@@ -24,3 +24,18 @@ func TestNarrowedTwice(t *testing.T) {
 		t.Error("limited to two organizations it covers one of them")
 	}
 }
+
+// TestGivenWhereHeld: what a group of an organization gives somebody he may give on in it.
+func TestGivenWhereHeld(t *testing.T) {
+	f := newFixture(t)
+	a := f.organization(t, "acme")
+	ada := f.user(t, tenancy.NewUser{Username: "ada"})
+	f.member(t, a, ada, tenancy.Manager)
+	f.group(t, tenancy.Group{Name: "makers", Organization: a, Permissions: []tenancy.Permission{tenancy.AddGroup, tenancy.ChangeUser}}, ada)
+	for permission, want := range map[tenancy.Permission]string{tenancy.ChangeUser: "+", tenancy.DeleteUser: "I"} {
+		_, err := f.CreateGroup(t.Context(), f.scope(t, ada), tenancy.Group{Name: string(permission), Organization: a, Permissions: []tenancy.Permission{permission}})
+		if got := outcome(err); got != want {
+			t.Errorf("%s: %s, want %s", permission, got, want)
+		}
+	}
+}

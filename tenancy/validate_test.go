@@ -41,6 +41,7 @@ func TestBoundsOfTheProfile(t *testing.T) {
 		{"", tenancy.UserChange{Bio: to("first\r\n\tsecond")}},
 		{"bio", tenancy.UserChange{Bio: to("a\vb")}},
 		{"bio", tenancy.UserChange{Bio: to("\xff")}},
+		{"first_name", tenancy.UserChange{FirstName: to("\xff")}},
 		{"", tenancy.UserChange{Language: to("")}},
 		{"", tenancy.UserChange{Language: to("pt-BR")}},
 		{"language", tenancy.UserChange{Language: to("en-x-" + strings.Repeat("abcdefgh-", 4) + "z")}},
