@@ -51,6 +51,10 @@ func TestLogout(t *testing.T) {
 		t.Error("no WWW-Authenticate")
 	}
 	s.do("GET", me(ada), other, nil).want(t, 200)
+	rows := s.do("GET", "/audit/?action=token.revoked", s.token(s.superuser("root").ID), nil).want(t, 200).results()
+	if len(rows) != 1 || rows[0]["actor"] != string(ada.ID) {
+		t.Errorf("recorded %v", rows)
+	}
 }
 
 func TestAuthorizationHeader(t *testing.T) {

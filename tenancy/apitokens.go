@@ -216,13 +216,16 @@ func tokensFor(ctx context.Context, tx Store, scope Scope, user id.User, permiss
 	return err
 }
 
-// RevokeAPIToken ends a token at once. Everybody revokes his own, and every token itself; those of others need users.delete_apikey,
+// RevokeAPIToken ends a token of a user ("": of whoever has it) at once. Everybody revokes his own, and every token itself; those of others need users.delete_apikey,
 // everywhere, and authority over the account by it. Without either there is no such token.
-func (d *Directory) RevokeAPIToken(ctx context.Context, scope Scope, token id.APIToken) error {
+func (d *Directory) RevokeAPIToken(ctx context.Context, scope Scope, user id.User, token id.APIToken) error {
 	return d.Store.InTx(ctx, func(tx Store) error {
 		found, err := tx.APIToken(ctx, token)
 		if err != nil {
 			return err
+		}
+		if user != "" && found.User != user {
+			return store.ErrNotFound
 		}
 		if scope.Via() != tokenVia(token) {
 			err := tokensFor(ctx, tx, scope, found.User, DeleteAPIKey)

@@ -106,7 +106,7 @@ func (c tokensRevokeCommand) Run(ctx context.Context, t terminal) error {
 		return err
 	}
 	defer a.close()
-	err = a.directory.RevokeAPIToken(ctx, commandLine(), id.APIToken(c.Token))
+	err = a.directory.RevokeAPIToken(ctx, commandLine(), "", id.APIToken(c.Token))
 	if errors.Is(err, store.ErrNotFound) {
 		return fmt.Errorf("there is no token %q; it may have ended already", c.Token)
 	}
