@@ -123,6 +123,32 @@ func TestVersions(t *testing.T) {
 	}
 }
 
+// TestVersionsOfRights: groups and permissions are replaced as a whole, so who saw other ones is told.
+func TestVersionsOfRights(t *testing.T) {
+	s := newServer(t)
+	root, ada := s.token(s.superuser("root").ID), s.member("ada", s.organization("harbour").ID)
+	group := must(s.directory.GroupByName(t.Context(), system(), "Operator"))(t)
+	member := "/users/group/" + string(group.ID) + "/user/" + string(ada.ID) + "/"
+	for name, change := range map[string]func(){
+		"groups": func() { s.do("PATCH", me(ada), root, map[string]any{"groups": []id.Group{group.ID}}).want(t, 200) },
+		"user_permissions": func() {
+			s.do("PATCH", me(ada), root, map[string]any{"user_permissions": []string{"users.view_user"}}).want(t, 200)
+		},
+		"joined or left": func() {
+			s.do("DELETE", member, root, nil).want(t, 204)
+			s.do("PUT", member, root, nil).want(t, 204)
+		},
+	} {
+		seen := s.do("GET", me(ada), root, nil).want(t, 200).header.Get("ETag")
+		change()
+		r := s.request("PATCH", me(ada), root, map[string]any{"groups": []id.Group{}})
+		r.Header.Set("If-Match", seen)
+		if got := s.send(r); got.status != 412 {
+			t.Errorf("%s: status %d", name, got.status)
+		}
+	}
+}
+
 // What only superusers see and write.
 func TestSuperusersFields(t *testing.T) {
 	s := newServer(t)

@@ -60,6 +60,8 @@ type Users interface {
 	User(ctx context.Context, user id.User) (User, error)
 	// UserByIdentifier finds by an identifier, given in normalised form (see Normalise).
 	UserByIdentifier(ctx context.Context, identifier string) (User, error)
+	// TouchUser counts Version up and sets Modified, for what belongs to a user and is kept elsewhere; store.ErrNotFound if there is none.
+	TouchUser(ctx context.Context, user id.User, now time.Time) error
 	// RecordLogin sets LastLogin, LastMethod and LastConnector.
 	RecordLogin(ctx context.Context, user id.User, at time.Time, method string, connector id.Connector) error
 }
