@@ -48,7 +48,8 @@ func (d *Directory) shown(scope Scope, user User) User {
 //
 // A new Email is added to the addresses of the user and mailed a link to confirm it. Where somebody else changes it, it is the
 // primary one at once; a change of one's own is pending until the link is used, and once more mails another link. An address that
-// the user has verified becomes the primary one without one. An empty Email leaves the addresses and makes none primary.
+// the user has verified becomes the primary one without one. An empty Email leaves the addresses and makes none primary. The address
+// that was the primary one is told, if it is verified.
 //
 // The sessions of who becomes inactive end afterwards. store.ErrStale if the user is not of the version given. ErrLastSuperuser where none would be left. *Invalid names what is wrong
 // by the names of the REST API: username, email, phone_number, birth_date, expiration_date, is_active, groups, custom.<name>, ….
@@ -102,6 +103,9 @@ func (d *Directory) updateUser(ctx context.Context, scope Scope, user id.User, c
 				return err
 			}
 			after.Version++
+			if err := d.tellOldAddress(ctx, tx, before, after.Email); err != nil {
+				return err
+			}
 		}
 		if pending != "" {
 			event.Detail = map[string]string{"pending_email": pending}

@@ -95,7 +95,7 @@ func (d *Directory) tellToConfirm(ctx context.Context, tx Store, user User, addr
 	}
 	return d.tellUnasked(ctx, tx, notify.Letter{
 		Kind: notify.KindConfirmEmail, To: address.Email, Language: user.Language,
-		Data: map[string]string{"name": user.Name(), "link": "/confirm-email?" + url.Values{"token": {token}}.Encode()},
+		Data: map[string]string{"name": user.Name(), "link": "/confirm-email?" + url.Values{"token": {token}}.Encode(), "expires": d.ends(confirmLifetime)},
 	})
 }
 

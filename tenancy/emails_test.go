@@ -13,7 +13,7 @@ import (
 	"gatehouse/tenancy"
 )
 
-// letters are those in the outbox, oldest first.
+// letters are those in the outbox, oldest first, but for notices to former addresses.
 func (f *fixture) letters(t *testing.T) []notify.Letter {
 	t.Helper()
 	db := must(sql.Open("sqlite", "file:"+f.path))(t)
@@ -26,7 +26,9 @@ func (f *fixture) letters(t *testing.T) []notify.Letter {
 		if err := rows.Scan(&message.ID, &message.Content); err != nil {
 			t.Fatal(err)
 		}
-		letters = append(letters, must(message.Letter(f.Keys))(t))
+		if letter := must(message.Letter(f.Keys))(t); letter.Kind != notify.KindEmailChanged {
+			letters = append(letters, letter)
+		}
 	}
 	if err := rows.Err(); err != nil {
 		t.Fatal(err)
