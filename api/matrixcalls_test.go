@@ -244,6 +244,16 @@ func (w *town) credentialCalls() map[string]func(o objects) call {
 			return sessions(at("id", string(o.user)), o.user, string(o.session), tenancy.ViewSession)
 		},
 		"end-sessions": func(o objects) call { return sessions(at("id", string(o.user)), o.user, "", tenancy.DeleteSession) },
+		"list-factors": func(o objects) call {
+			return call{path: at("id", string(o.user)), direct: func(ctx context.Context, d *tenancy.Directory, scope tenancy.Scope) ([]string, error) {
+				return nothing(d.User(ctx, scope, o.user))
+			}}
+		},
+		"remove-factors": func(o objects) call {
+			return call{path: at("id", string(o.user)), direct: func(ctx context.Context, d *tenancy.Directory, scope tenancy.Scope) ([]string, error) {
+				return nothing(d.RemoveFactors(ctx, scope, o.user))
+			}}
+		},
 		"end-session": func(o objects) call {
 			return sessions(at("id", string(o.user), "session", string(o.session)), o.user, "", tenancy.DeleteSession)
 		},

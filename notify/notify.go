@@ -21,6 +21,7 @@ const (
 	KindPasswordReset    Kind = "password_reset"    // link
 	KindPasswordChanged  Kind = "password_changed"  //
 	KindEmailChanged     Kind = "email_changed"     // to the address that was the primary one
+	KindFactorsRemoved   Kind = "factors_removed"   //
 	KindInvitation       Kind = "invitation"        // link, organization, inviter, expires
 	KindAccountExpiring  Kind = "account_expiring"  // date
 	KindAccountExpired   Kind = "account_expired"   // date

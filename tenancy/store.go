@@ -27,6 +27,7 @@ type Store interface {
 	Passwords
 	Expiries
 	APITokens
+	Factors
 
 	// InTx runs work in one transaction and commits if it returns nil. work must use only the Store it is given. Serialization
 	// failures run work again, with a bound. Nested calls join the transaction. A statement that the database refuses, for a
@@ -163,4 +164,10 @@ type APITokens interface {
 	TouchAPIToken(ctx context.Context, token id.APIToken, at, before time.Time) error
 	// DeleteExpiredAPITokens deletes at most limit tokens that expired before a time.
 	DeleteExpiredAPITokens(ctx context.Context, before time.Time, limit int) (int, error)
+}
+
+// Factors are the second factors of users, which package mfa keeps.
+type Factors interface {
+	// DeleteFactorsOf removes all factors of a user and returns how many.
+	DeleteFactorsOf(ctx context.Context, user id.User) (int, error)
 }
