@@ -93,7 +93,7 @@ func (d *Directory) updateUser(ctx context.Context, scope Scope, user id.User, c
 			return err
 		}
 		event := d.event(scope, "user.changed", string(user), "")
-		pending, err := d.changeEmail(ctx, tx, scope, &after, change.Email)
+		pending, err := d.changeEmail(ctx, tx, scope, &after, change)
 		if err != nil {
 			return err
 		}
@@ -124,7 +124,7 @@ func (d *Directory) changed(ctx context.Context, tx Store, scope Scope, before U
 	if level == LevelUser && (after.Notes != before.Notes || after.Expires != before.Expires || after.Active != before.Active) {
 		return User{}, ErrForbidden
 	}
-	if level != LevelSuperuser && (after.Staff != before.Staff || after.Superuser != before.Superuser) {
+	if level != LevelSuperuser && (change.Proved || after.Staff != before.Staff || after.Superuser != before.Superuser) {
 		return User{}, ErrForbidden
 	}
 	found := problems{}

@@ -72,7 +72,7 @@ func (d *Directory) CreateAPIToken(ctx context.Context, scope Scope, n NewAPITok
 func (d *Directory) newToken(n NewAPIToken) (APIToken, secret.Text) {
 	token := APIToken{
 		ID: id.New[id.APIToken](), User: n.User, Organization: n.Organization, Name: n.Name, Purpose: PurposeAPI,
-		Permissions: slices.Compact(slices.Sorted(slices.Values(n.Permissions))), Created: d.now(), Expires: n.Expires.UTC(),
+		Permissions: slices.Compact(slices.Sorted(slices.Values(n.Permissions))), Created: d.now(), Expires: n.Expires.UTC().Truncate(time.Microsecond),
 	}
 	text := tokenPrefix + strings.ReplaceAll(string(token.ID), "-", "") + "." + secret.Token(tokenBytes)
 	token.Hash, token.Hint = secret.Hash(text), text[len(text)-tokenHintLength:]

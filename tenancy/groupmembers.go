@@ -97,6 +97,9 @@ func mayBeIn(ctx context.Context, tx Store, scope Scope, g Group, user id.User) 
 		return err
 	}
 	m, err := membershipIn(ctx, tx, scope, g.Organization, user)
+	if errors.Is(err, store.ErrNotFound) {
+		return refused("user", "Only members of the organization can be in a group of it.")
+	}
 	if err != nil {
 		return err
 	}

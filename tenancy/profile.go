@@ -14,6 +14,7 @@ type UserChange struct {
 	Version   int64 // that the caller has seen; 0 = whichever is stored
 	Username  *string
 	Email     *string // the primary address; see UpdateUser
+	Proved    bool    // superusers say that the primary address is the user's: no letter asks for it
 	Phone     *string
 	FirstName *string
 	LastName  *string
