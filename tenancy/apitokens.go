@@ -216,8 +216,8 @@ func tokensFor(ctx context.Context, tx Store, scope Scope, user id.User, permiss
 	return err
 }
 
-// RevokeAPIToken ends a token of a user ("": of whoever has it) at once. Everybody revokes his own, and every token itself; those of others need users.delete_apikey,
-// everywhere, and authority over the account by it. Without either there is no such token.
+// RevokeAPIToken ends a token of a user ("": of whoever has it) at once. Everybody revokes his own, and every token itself; those of
+// others need users.delete_apikey, everywhere, and authority over the account by it. Without either there is no such token.
 func (d *Directory) RevokeAPIToken(ctx context.Context, scope Scope, user id.User, token id.APIToken) error {
 	return d.Store.InTx(ctx, func(tx Store) error {
 		found, err := tx.APIToken(ctx, token)

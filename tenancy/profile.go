@@ -107,8 +107,8 @@ func (p problems) profile(before User, user *User) {
 	}
 }
 
-// account checks what depends on the day: nobody is born tomorrow, an expiry that is over is accepted only where it stood already, and nobody is active again
-// whose account is over.
+// account checks what depends on the day: nobody is born tomorrow, an expiry that is over is accepted only where it stood already, and
+// nobody is active again whose account is over.
 func (p problems) account(before, after User, today Date) {
 	if after.BirthDate != before.BirthDate && after.BirthDate > today && len(p["birth_date"]) == 0 {
 		p.add("birth_date", "This day is yet to come.")

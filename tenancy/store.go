@@ -55,7 +55,8 @@ type Users interface {
 	// DeleteUser removes a user and everything that is his. *store.Conflict names "superuser" if no active superuser without
 	// a last day would be left.
 	DeleteUser(ctx context.Context, user id.User) error
-	// SetPasswordHash replaces the hash and sets PasswordUpdated. If old is not empty, only if the stored one is still old; else store.ErrStale.
+	// SetPasswordHash replaces the hash and sets PasswordUpdated. If old is not empty, only if the stored one is still old; else
+	// store.ErrStale.
 	SetPasswordHash(ctx context.Context, user id.User, old, hash string, now time.Time) error
 	// User finds by id.
 	User(ctx context.Context, user id.User) (User, error)
