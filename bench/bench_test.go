@@ -131,9 +131,9 @@ func open(b *testing.B, database string) *server {
 	keys, err := seal.NewKeys(secret.New(strings.Repeat("k", 32)))
 	must(b, err)
 	for _, client := range []provider.Client{
-		{ID: "robot", SecretHash: secret.Hash(clientSecret), GrantTypes: []string{"client_credentials"}, Scopes: []string{"read"}, Enabled: true},
+		{ID: "robot", Secrets: []provider.ClientSecret{{Hash: secret.Hash(clientSecret)}}, GrantTypes: []string{"client_credentials"}, Scopes: []string{"read"}, Enabled: true},
 		{
-			ID: "web", SecretHash: secret.Hash(clientSecret), RedirectURIs: []string{redirect}, GrantTypes: []string{"authorization_code", "refresh_token"},
+			ID: "web", Secrets: []provider.ClientSecret{{Hash: secret.Hash(clientSecret)}}, RedirectURIs: []string{redirect}, GrantTypes: []string{"authorization_code", "refresh_token"},
 			Scopes: []string{"openid", "profile", "offline_access"}, Enabled: true,
 		},
 	} {

@@ -142,7 +142,7 @@ func (h *house) seed() {
 		{ID: "harbour", Name: "Harbour Client", Organization: h.harbour.ID},
 		{ID: "castle", Name: "Castle Client", Organization: h.castle.ID},
 	} {
-		c.SecretHash, c.RedirectURIs, c.Enabled = secret.Hash(clientSecret), []string{redirectURI}, true
+		c.Secrets, c.RedirectURIs, c.Enabled = []provider.ClientSecret{{Hash: secret.Hash(clientSecret)}}, []string{redirectURI}, true
 		c.GrantTypes, c.Scopes = []string{"authorization_code", "refresh_token"}, []string{"openid", "offline_access", "permissions"}
 		if err := h.db.SaveClient(ctx, c); err != nil {
 			t.Fatal(err)

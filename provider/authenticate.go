@@ -2,7 +2,6 @@ package provider
 
 import (
 	"context"
-	"crypto/subtle"
 	"errors"
 	"net/http"
 	"net/url"
@@ -10,7 +9,6 @@ import (
 	"github.com/ory/fosite"
 
 	"gatehouse/internal/id"
-	"gatehouse/internal/secret"
 	"gatehouse/store"
 )
 
@@ -29,13 +27,10 @@ func (p *Provider) authenticate(ctx context.Context, r *http.Request, form url.V
 	if err != nil {
 		return nil, err
 	}
-	if client.Public && shown == "" {
+	if client.Public() && shown == "" || client.hasSecret(shown, p.now()) {
 		return client, nil
 	}
-	if (secretHasher{}).Compare(ctx, client.GetHashedSecret(), []byte(shown)) != nil {
-		return nil, errClient()
-	}
-	return client, nil
+	return nil, errClient()
 }
 
 // errClient is one text for unknown clients, wrong secrets and wrong methods.
@@ -75,22 +70,4 @@ func basicCredentials(r *http.Request) (client, shown string, ok bool) {
 	client, userErr := url.QueryUnescape(user)
 	shown, passwordErr := url.QueryUnescape(password)
 	return client, shown, userErr == nil && passwordErr == nil && client != "" && readable(client) && readable(shown)
-}
-
-// secretHasher compares generated client secrets, which are as random as a key and need no slow hash.
-type secretHasher struct{}
-
-var errSecret = errors.New("the client secret does not match")
-
-// Compare implements fosite.Hasher. A client without a stored hash matches nothing.
-func (secretHasher) Compare(_ context.Context, hash, data []byte) error {
-	if len(hash) == 0 || subtle.ConstantTimeCompare(hash, []byte(secret.Hash(string(data)))) != 1 {
-		return errSecret
-	}
-	return nil
-}
-
-// Hash implements fosite.Hasher.
-func (secretHasher) Hash(_ context.Context, data []byte) ([]byte, error) {
-	return []byte(secret.Hash(string(data))), nil
 }

@@ -298,7 +298,7 @@ func TestRegisteredNonsense(t *testing.T) {
 	f := open(t)
 	bad := []string{"javascript:alert(1)", "data:text/html,x", "http://app.example.com/cb", "https://a@app.example.com/", "https://app.example.com/#x", "https:///cb", "relative"}
 	must(t, f.db.SaveClient(t.Context(), provider.Client{
-		ID: "careless", Public: true, RedirectURIs: bad, GrantTypes: []string{"authorization_code"}, Scopes: []string{"openid"}, Enabled: true,
+		ID: "careless", AuthMethod: provider.AuthNone, RedirectURIs: bad, GrantTypes: []string{"authorization_code"}, Scopes: []string{"openid"}, Enabled: true,
 		Created: f.clock.Now(), Modified: f.clock.Now(),
 	}))
 	for _, redirect := range bad {

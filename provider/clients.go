@@ -110,8 +110,8 @@ type fositeClient struct{ Client }
 // GetID implements fosite.Client.
 func (c *fositeClient) GetID() string { return string(c.ID) }
 
-// GetHashedSecret implements fosite.Client.
-func (c *fositeClient) GetHashedSecret() []byte { return []byte(c.SecretHash) }
+// GetHashedSecret implements fosite.Client. fosite never compares secrets here: authenticate does.
+func (*fositeClient) GetHashedSecret() []byte { return nil }
 
 // GetRedirectURIs implements fosite.Client.
 func (c *fositeClient) GetRedirectURIs() []string { return c.RedirectURIs }
@@ -147,13 +147,10 @@ func withoutWishes(scopes []string) []string {
 }
 
 // IsPublic implements fosite.Client.
-func (c *fositeClient) IsPublic() bool { return c.Public }
+func (c *fositeClient) IsPublic() bool { return c.Public() }
 
 // GetAudience implements fosite.Client.
 func (c *fositeClient) GetAudience() fosite.Arguments { return c.Audience }
-
-// may reports whether a grant type is registered.
-func (c *Client) may(grant string) bool { return slices.Contains(c.GrantTypes, grant) }
 
 const organizationScope = "organization:"
 

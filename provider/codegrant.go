@@ -113,7 +113,7 @@ func ours(request fosite.AccessRequester, grant string) (Client, *grantSession, 
 	switch {
 	case !isClient || !isSession:
 		return Client{}, nil, errForeignSession
-	case !client.may(grant) || client.Public && grant == grantClient:
+	case !client.may(grant) || client.Public() && grant == grantClient:
 		return Client{}, nil, badRequest("unauthorized_client", "The client may not use this grant type.")
 	default:
 		return client.Client, session, nil

@@ -184,30 +184,37 @@ func (k *keyring) take(t testing.TB, f *fixture) {
 func clients() []provider.Client {
 	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	all := []string{"openid", "profile", "email", "offline_access", "groups", "permissions"}
-	return []provider.Client{
+	registered := []provider.Client{
 		{
-			ID: "web", Name: "Web", SecretHash: secret.Hash(webSecret), RedirectURIs: []string{webRedirect, "https://app.example.com/cb2?x=1"},
+			ID: "web", Name: "Web", Secrets: []provider.ClientSecret{{Hash: secret.Hash(webSecret)}}, RedirectURIs: []string{webRedirect, "https://app.example.com/cb2?x=1"},
 			GrantTypes: []string{"authorization_code", "refresh_token"}, Scopes: all, Audience: []string{"https://api.example.com"}, Enabled: true, Created: at, Modified: at,
 		},
 		{
-			ID: "spa", Name: "Spa", Public: true, RedirectURIs: []string{"https://spa.example.com/", "http://127.0.0.1/cb", "http://[::1]/cb?a=b", "com.example.app:/cb"},
+			ID: "spa", Name: "Spa", AuthMethod: provider.AuthNone, RedirectURIs: []string{"https://spa.example.com/", "http://127.0.0.1/cb", "http://[::1]/cb?a=b", "com.example.app:/cb"},
 			GrantTypes: []string{"authorization_code", "refresh_token", "client_credentials"}, Scopes: all, IDTokenAlg: "ES256", Enabled: true, Created: at, Modified: at,
 		},
 		{
-			ID: "short", Name: "No refresh", SecretHash: secret.Hash(webSecret), RedirectURIs: []string{webRedirect},
+			ID: "short", Name: "No refresh", Secrets: []provider.ClientSecret{{Hash: secret.Hash(webSecret)}}, RedirectURIs: []string{webRedirect},
 			GrantTypes: []string{"authorization_code"}, Scopes: []string{"openid"}, Enabled: true, Created: at, Modified: at,
 		},
 		{
-			ID: "robot: nr 1", Name: "Robot", SecretHash: secret.Hash(robotSecret), GrantTypes: []string{"client_credentials"},
+			ID: "robot: nr 1", Name: "Robot", Secrets: []provider.ClientSecret{{Hash: secret.Hash(robotSecret)}}, GrantTypes: []string{"client_credentials"},
 			Scopes: []string{"read", "write", "openid"}, Audience: []string{"https://api.example.com"}, Enabled: true, Created: at, Modified: at,
 		},
 		{
-			ID: "nocode", Name: "No code", SecretHash: secret.Hash(webSecret), RedirectURIs: []string{webRedirect}, GrantTypes: []string{"client_credentials"},
+			ID: "nocode", Name: "No code", Secrets: []provider.ClientSecret{{Hash: secret.Hash(webSecret)}}, RedirectURIs: []string{webRedirect}, GrantTypes: []string{"client_credentials"},
 			Enabled: true, Created: at, Modified: at,
 		},
 		{ID: "nosecret", GrantTypes: []string{"client_credentials"}, Enabled: true, Created: at, Modified: at},
-		{ID: "off", SecretHash: secret.Hash(webSecret), RedirectURIs: []string{webRedirect}, GrantTypes: []string{"authorization_code", "client_credentials"}, Created: at, Modified: at},
+		{ID: "off", Secrets: []provider.ClientSecret{{Hash: secret.Hash(webSecret)}}, RedirectURIs: []string{webRedirect}, GrantTypes: []string{"authorization_code", "client_credentials"}, Created: at, Modified: at},
 	}
+	for i := range registered {
+		registered[i].Version = 1
+		if registered[i].AuthMethod == "" {
+			registered[i].AuthMethod = provider.AuthBasic
+		}
+	}
+	return registered
 }
 
 func must(t testing.TB, err error) {

@@ -145,7 +145,7 @@ func (p *Provider) compose() {
 func (p *Provider) fositeConfig() *fosite.Config {
 	return &fosite.Config{
 		AccessTokenLifespan: p.Lifetimes.Access, MinParameterEntropy: 1, ScopeStrategy: allowedScope, AudienceMatchingStrategy: fosite.ExactAudienceMatchingStrategy,
-		ClientAuthenticationStrategy: p.authenticate, ClientSecretsHasher: secretHasher{}, AccessTokenIssuer: p.Issuer, IDTokenIssuer: p.Issuer,
+		ClientAuthenticationStrategy: p.authenticate, AccessTokenIssuer: p.Issuer, IDTokenIssuer: p.Issuer,
 	}
 }
 

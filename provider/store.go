@@ -2,29 +2,11 @@ package provider
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"gatehouse/internal/id"
 )
-
-// Client is a registered OAuth 2.0 client (RFC 6749 section 2).
-type Client struct {
-	ID           id.Client
-	Name         string
-	Organization id.Organization // whose client it is; empty: shared
-	Public       bool            // has no secret
-	SecretHash   string          // secret.Hash of a generated secret; never empty for a confidential client
-	RedirectURIs []string        // compared exactly; loopback addresses may differ in port (RFC 8252 section 7.3)
-	PostLogout   []string        // post_logout_redirect_uris
-	GrantTypes   []string        // of authorization_code, refresh_token, client_credentials
-	Scopes       []string        // that it may ask for
-	Audience     []string        // "aud" of its access tokens beside the client itself
-	IDTokenAlg   string          // RS256 (default), ES256
-	Enabled      bool
-	Suspended    bool // its organization is disabled; read only
-	Created      time.Time
-	Modified     time.Time
-}
 
 // Grant is one authorization of a client by a user in a session: a refresh-token family. Tokens rotate within the one row.
 type Grant struct {
@@ -34,6 +16,8 @@ type Grant struct {
 	Organization id.Organization // empty only for a user without one at a shared client
 	Session      id.Session
 	Scopes       []string
+	Audience     []string        // resources that were asked for (RFC 8707); empty: all of the client
+	Claims       json.RawMessage // the request's "claims" (OpenID Connect Core section 5.5); empty: none
 	AuthTime     time.Time
 	ACR          string
 	AMR          []string
@@ -61,7 +45,7 @@ type Rotation struct {
 // SigningKey is one key of the provider. At any time at most one per algorithm is current.
 type SigningKey struct {
 	ID        string // kid: RFC 7638 thumbprint
-	Algorithm string // ES256, RS256
+	Algorithm string // ES256, RS256, EdDSA
 	State     KeyState
 	Private   []byte // PKCS #8, sealed for ("signing_keys", "private", ID)
 	Created   time.Time
@@ -82,6 +66,7 @@ const (
 // of package store.
 type Store interface {
 	Clients
+	Consents
 	Grants
 	SigningKeys
 }
@@ -90,10 +75,31 @@ type Store interface {
 type Clients interface {
 	// Client finds by id, enabled or not. Suspended says whether its organization is disabled.
 	Client(ctx context.Context, client id.Client) (Client, error)
-	// SaveClient creates or replaces a client, but for Suspended, and counts ClientsVersion up.
+	// SaveClient creates or replaces a client, whatever its version, but for Suspended and Created.
 	SaveClient(ctx context.Context, client Client) error
-	// ClientsVersion changes whenever any client or organization does; caches compare it.
+	// CreateClient writes a new client, of version 1. store.ErrConflict if there is one with its id, store.ErrNotFound if its
+	// organization is not there.
+	CreateClient(ctx context.Context, client Client) error
+	// UpdateClient replaces a client, but for Suspended and Created, if its version is still client.Version, and counts that up.
+	// store.ErrStale otherwise, store.ErrNotFound if it is not there.
+	UpdateClient(ctx context.Context, client Client) error
+	// DeleteClient removes a client with its consents and grants; store.ErrNotFound if it is not there.
+	DeleteClient(ctx context.Context, client id.Client) error
+	// ClientsVersion changes whenever any client or organization does, in the same transaction; caches compare it.
 	ClientsVersion(ctx context.Context) (int64, error)
+}
+
+// Consents are what users have agreed to.
+type Consents interface {
+	// Consent finds what a user lets a client see in an organization ("": without one), or store.ErrNotFound.
+	Consent(ctx context.Context, user id.User, client id.Client, organization id.Organization) (Consent, error)
+	// SaveConsent creates a consent, or replaces its scopes and Modified. store.ErrNotFound if user or client is not there.
+	SaveConsent(ctx context.Context, consent Consent) error
+	// ConsentsOfUser lists a user's consents, newest change first.
+	ConsentsOfUser(ctx context.Context, user id.User) ([]Consent, error)
+	// DeleteConsents removes what a user lets a client see, in all organizations, revokes the grants of both, and returns the ids of
+	// the grants. No consent and no grant is no error.
+	DeleteConsents(ctx context.Context, user id.User, client id.Client, at time.Time) ([]id.Grant, error)
 }
 
 // Grants are refresh-token families: one row each, however often their tokens rotate.

@@ -254,7 +254,7 @@ func (f *fixture) saveClientOf(organization id.Organization) {
 	f.t.Helper()
 	f.createOrganization(organization)
 	must(f.t, f.db.SaveClient(f.t.Context(), provider.Client{
-		ID: "theirs", Organization: organization, SecretHash: secret.Hash(webSecret), RedirectURIs: []string{webRedirect},
+		ID: "theirs", Organization: organization, Secrets: []provider.ClientSecret{{Hash: secret.Hash(webSecret)}}, RedirectURIs: []string{webRedirect},
 		GrantTypes: []string{"client_credentials", "authorization_code"}, Scopes: []string{"openid"}, Enabled: true, Created: f.clock.Now(), Modified: f.clock.Now(),
 	}))
 }

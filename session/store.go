@@ -10,15 +10,19 @@ type Kind string
 
 // The kinds in use.
 const (
-	KindSession   Kind = "session"   // signed-in browsers
-	KindFlow      Kind = "flow"      // sign-ins in progress
-	KindCode      Kind = "code"      // authorization codes
-	KindReplay    Kind = "replay"    // things seen once
-	KindDenied    Kind = "denied"    // revoked tokens, grants and sessions, until the last token of them has expired
-	KindAttempt   Kind = "attempt"   // counters of rate limits
-	KindSetup     Kind = "setup"     // one-time set-up links
-	KindAnswer    Kind = "answer"    // answers of the REST API, for repeated requests
-	KindChallenge Kind = "challenge" // sign-ins through the REST API that wait for a second factor
+	KindSession     Kind = "session"     // signed-in browsers
+	KindFlow        Kind = "flow"        // sign-ins in progress
+	KindCode        Kind = "code"        // authorization codes
+	KindReplay      Kind = "replay"      // things seen once
+	KindDenied      Kind = "denied"      // revoked tokens, grants and sessions, until the last token of them has expired
+	KindAttempt     Kind = "attempt"     // counters of rate limits
+	KindSetup       Kind = "setup"       // one-time set-up links
+	KindAnswer      Kind = "answer"      // answers of the REST API, for repeated requests
+	KindPushed      Kind = "pushed"      // pushed authorization requests
+	KindDevice      Kind = "device"      // devices that wait for their user
+	KindOpaque      Kind = "opaque"      // what opaque access tokens mean
+	KindParticipant Kind = "participant" // clients that a session's end has to be told to
+	KindChallenge   Kind = "challenge"   // sign-ins through the REST API that wait for a second factor
 )
 
 // Key addresses an entry. ID must not be a bearer secret: store the hash of one (secret.Hash).

@@ -67,12 +67,14 @@ func (a *app) declare(ctx context.Context) error {
 func declaredClient(c config.Client, organization id.Organization) provider.Client {
 	now := time.Now().UTC()
 	client := provider.Client{
-		ID: id.Client(c.ID), Name: c.Name, Organization: organization, Public: c.Public,
+		ID: id.Client(c.ID), Name: c.Name, Organization: organization,
 		RedirectURIs: c.RedirectURIs, PostLogout: c.PostLogoutRedirectURIs, GrantTypes: c.Grants(), Scopes: c.Scopes, Audience: c.Audience,
-		IDTokenAlg: c.IDTokenAlg, Enabled: c.Enabled == nil || *c.Enabled, Created: now, Modified: now,
+		IDTokenAlg: c.IDTokenAlg, Static: true, FirstParty: true, Enabled: c.Enabled == nil || *c.Enabled, Created: now, Modified: now,
 	}
-	if !c.Public {
-		client.SecretHash = secret.Hash(c.Secret.Reveal())
+	if c.Public {
+		client.AuthMethod = provider.AuthNone
+	} else {
+		client.Secrets = []provider.ClientSecret{{ID: "configuration", Hash: secret.Hash(c.Secret.Reveal())}}
 	}
 	if len(client.Scopes) == 0 {
 		client.Scopes = []string{"openid", "profile", "email", "groups", "permissions", "offline_access"}

@@ -24,40 +24,11 @@ func Provider(t *testing.T, open func(t *testing.T) ProviderStore) {
 		"Tombstone": testTombstone, "RevokeDuringRotation": testRevokeDuringRotation, "SessionGrants": testSessionGrants, "UserGrants": testUserGrants,
 		"ExpiredGrants": testExpiredGrants, "SigningKeys": testSigningKeys, "RaceSigningKey": testRaceSigningKey,
 		"RacePromote": testRacePromote, "RaceTombstone": testRaceTombstone, "RaceClientsVersion": testRaceClientsVersion, "BadLists": testBadLists,
-		"SuspendedClient": testSuspendedClient,
+		"SuspendedClient": testSuspendedClient, "ManagedClients": testManagedClients, "ClientsVersion": testClientsVersion,
+		"RaceUpdateClient": testRaceUpdateClient, "Consents": testConsents,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
-}
-
-func testClients(t *testing.T, s provider.Store) {
-	before, err := s.ClientsVersion(t.Context())
-	must(t, err)
-	c := provider.Client{
-		ID: "c", Name: "Client", SecretHash: "hash", RedirectURIs: []string{"https://x.example/a?b=c", "com.example:/d"}, PostLogout: []string{"https://x.example"},
-		GrantTypes: []string{"client_credentials"}, Scopes: []string{"openid"}, Audience: []string{"https://api.example"}, IDTokenAlg: "ES256",
-		Enabled: true, Created: noon, Modified: noon,
-	}
-	must(t, s.SaveClient(t.Context(), c))
-	found, err := s.Client(t.Context(), "c")
-	must(t, err)
-	if diff := cmp.Diff(c, found); diff != "" {
-		t.Error(diff)
-	}
-	c.Name, c.Enabled, c.RedirectURIs, c.Modified = "New", false, nil, noon.Add(time.Second)
-	must(t, s.SaveClient(t.Context(), c))
-	found, err = s.Client(t.Context(), "c")
-	must(t, err)
-	if diff := cmp.Diff(c, found); diff != "" {
-		t.Error(diff)
-	}
-	if after, err := s.ClientsVersion(t.Context()); err != nil || after == before {
-		t.Errorf("version stays %d, %v", after, err)
-	}
-	_, err = s.Client(t.Context(), "C")
-	want(t, err, store.ErrNotFound)
-	c.Organization = "nowhere"
-	want(t, s.SaveClient(t.Context(), c), store.ErrNotFound)
 }
 
 // testSuspendedClient: the client of a disabled organization says so, and caches of clients learn of the change.
@@ -96,7 +67,7 @@ func testSuspendedClient(t *testing.T, s provider.Store) {
 
 func newGrant() provider.Grant {
 	return provider.Grant{
-		ID: id.New[id.Grant](), Client: "c", User: "u", Organization: "o", Session: "s", Scopes: []string{"openid", "offline_access"},
+		ID: id.New[id.Grant](), Client: "c", User: "u", Organization: "o", Session: "s", Scopes: []string{"openid", "offline_access"}, Audience: []string{"https://api.example"}, Claims: []byte(`{"userinfo":{}}`),
 		AuthTime: noon, ACR: "acr", AMR: []string{"pwd", "otp"}, Nonce: "n", Generation: 1, TokenHash: "hash 1",
 		Rotated: noon, Created: noon, Expires: noon.Add(24 * time.Hour),
 	}

@@ -1,0 +1,28 @@
+-- +goose Up
+-- Clients authenticate in several ways, with several secrets. What nothing searches for is JSON: options, and secrets as
+-- [{"id", "name", "hash", "created", "expires"}].
+ALTER TABLE clients ADD COLUMN auth_method TEXT NOT NULL DEFAULT 'client_secret_basic';
+ALTER TABLE clients ADD COLUMN secrets TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE clients ADD COLUMN options TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE clients ADD COLUMN version BIGINT NOT NULL DEFAULT 1;
+UPDATE clients SET auth_method = 'none' WHERE public;
+UPDATE clients SET secrets = '[{"id":"1","hash":"' || secret_hash || '"}]' WHERE secret_hash <> '';
+ALTER TABLE clients DROP COLUMN public;
+ALTER TABLE clients DROP COLUMN secret_hash;
+CREATE INDEX clients_organization ON clients (organization_id);
+
+ALTER TABLE grants ADD COLUMN audience TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE grants ADD COLUMN claims TEXT NOT NULL DEFAULT '';
+CREATE INDEX grants_client ON grants (client_id, user_id);
+
+-- What a user has let a client see, in each organization ('' = without one).
+CREATE TABLE consents (
+    user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    client_id TEXT NOT NULL REFERENCES clients (id) ON DELETE CASCADE,
+    organization_id TEXT NOT NULL,
+    scopes TEXT NOT NULL,
+    created BIGINT NOT NULL,
+    modified BIGINT NOT NULL,
+    PRIMARY KEY (user_id, client_id, organization_id)
+);
+CREATE INDEX consents_client ON consents (client_id);
