@@ -144,8 +144,12 @@ func (a *API) setPassword(ctx context.Context, c caller, in *setPasswordInput) (
 	if in.Body.New != in.Body.Confirm {
 		return nil, fieldProblem("confirm_password", "The two passwords differ.")
 	}
+	own := id.User(in.ID) == c.user
+	if own && in.Body.Current == "" {
+		return nil, fieldProblem("current_password", "This field is required: it is your own password.")
+	}
 	var err error
-	if id.User(in.ID) == c.user {
+	if own {
 		err = a.changeOwn(ctx, c, in.Body.Current, in.Body.New, "current_password", "new_password")
 	} else {
 		err = renamed(a.Directory.SetPassword(ctx, c.scope, id.User(in.ID), in.Body.New), "password", "new_password")

@@ -114,7 +114,11 @@ func TestSecondFactor(t *testing.T) {
 	if got := answer(challenge, "").want(t, 400); got.body["code"] == nil {
 		t.Error(got.raw)
 	}
-	token := answer(challenge, code()).want(t, 200).text("token")
+	given := answer(challenge, code()).want(t, 200)
+	token := given.text("token")
+	if given.text("user") != string(ada.ID) {
+		t.Errorf("whose token: %s", given.raw)
+	}
 	s.do("GET", me(ada), token, nil).want(t, 200)
 	s.clock.Advance(time.Minute)
 	answer(challenge, code()).want(t, 401) // used
