@@ -52,6 +52,10 @@ func TestLogout(t *testing.T) {
 		t.Error("no WWW-Authenticate")
 	}
 	s.do("GET", me(ada), other, nil).want(t, 200)
+	rows := s.do("GET", "/audit/?action=token.revoked", s.token(s.superuser("root").ID), nil).want(t, 200).results()
+	if len(rows) != 1 || rows[0]["actor"] != string(ada.ID) {
+		t.Errorf("recorded %v", rows)
+	}
 }
 
 func TestAuthorizationHeader(t *testing.T) {
@@ -115,7 +119,11 @@ func TestSecondFactor(t *testing.T) {
 	if got := answer(challenge, "").want(t, 400); got.body["code"] == nil {
 		t.Error(got.raw)
 	}
-	token := answer(challenge, code()).want(t, 200).text("token")
+	given := answer(challenge, code()).want(t, 200)
+	token := given.text("token")
+	if given.text("user") != string(ada.ID) {
+		t.Errorf("whose token: %s", given.raw)
+	}
 	s.do("GET", me(ada), token, nil).want(t, 200)
 	s.clock.Advance(time.Minute)
 	answer(challenge, code()).want(t, 401) // used

@@ -60,7 +60,7 @@ func TestOddUpstream(t *testing.T) {
 	}
 }
 
-// TestStoreKeepsSecrets: neither the token nor the person is readable in what the store holds.
+// TestStoreKeepsSecrets: neither the token nor the person is readable in what the store holds. Three letters alone are there by chance at times.
 func TestStoreKeepsSecrets(t *testing.T) {
 	b := newBench(t)
 	token, started := b.start(t, person("user-1"))

@@ -252,7 +252,7 @@ func (a *admission) write(to *User) error {
 	found.importable(before, to)
 	if a.row.Given["custom"] {
 		fields := a.d.Settings.Fields
-		to.Custom = fields.merge(found, before, fields.fromTexts(a.row.Custom), "")
+		to.Custom = fields.merge(found, before, fields.FromTexts(a.row.Custom), "")
 	}
 	return found.err()
 }

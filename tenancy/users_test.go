@@ -268,3 +268,18 @@ func (f *fixture) raw(t *testing.T, text string, args ...any) {
 		t.Fatal(err)
 	}
 }
+
+// TestTimesAreAsStored: what a call returns is what later ones read, to the microsecond.
+func TestTimesAreAsStored(t *testing.T) {
+	f := newFixture(t)
+	at := f.Now().Add(123456789 * time.Nanosecond)
+	f.Now = func() time.Time { return at }
+	made := must(f.CreateUser(t.Context(), system(), tenancy.NewUser{Username: "ada"}))(t)
+	if read := must(f.User(t.Context(), system(), made.ID))(t); !read.Created.Equal(made.Created) {
+		t.Errorf("created %v, read %v", made.Created, read.Created)
+	}
+	token, _ := f.token(t, system(), tenancy.NewAPIToken{User: made.ID, Expires: at.Add(time.Hour)})
+	if read := must(f.APITokens(t.Context(), system(), made.ID))(t)[0]; !read.Expires.Equal(token.Expires) {
+		t.Errorf("made until %v, read %v", token.Expires, read.Expires)
+	}
+}
