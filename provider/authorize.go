@@ -57,7 +57,7 @@ const (
 func checkParams(params url.Values) error {
 	for name, values := range params {
 		limit := maxParameter
-		if name == "id_token_hint" || name == "access_token" {
+		if name == "id_token_hint" || name == "access_token" || name == "token" {
 			limit = maxToken
 		}
 		many := 1

@@ -26,11 +26,13 @@ import (
 
 // Paths of the endpoints, below the issuer.
 const (
-	AuthorizePath = "/oauth2/authorize" // served by package login
-	TokenPath     = "/oauth2/token"
-	UserinfoPath  = "/oauth2/userinfo"
-	PushPath      = "/oauth2/par"
-	KeysPath      = "/oauth2/jwks"
+	AuthorizePath  = "/oauth2/authorize" // served by package login
+	TokenPath      = "/oauth2/token"
+	IntrospectPath = "/oauth2/introspect"
+	RevokePath     = "/oauth2/revoke"
+	UserinfoPath   = "/oauth2/userinfo"
+	PushPath       = "/oauth2/par"
+	KeysPath       = "/oauth2/jwks"
 
 	openIDConfigurationPath = "/.well-known/openid-configuration"
 	oauthMetadataPath       = "/.well-known/oauth-authorization-server"
@@ -110,6 +112,7 @@ type Provider struct {
 	keys      *keyring
 	codes     session.Vault[code]
 	pushes    session.Vault[pushed]
+	opaque    session.Vault[accessClaims]
 	authorize *fosite.Fosite
 	grants    map[string]*fosite.Fosite // by grant type
 	documents map[string]document
@@ -123,8 +126,9 @@ func New(ctx context.Context, c Config) (*Provider, error) {
 	p := &Provider{Config: c, clients: newClientCache(c.Store, c.Now), refreshTags: c.Keys.With(secret.New("tags of refresh tokens"))}
 	p.pushes = session.Vault[pushed]{Kind: session.KindPushed, Store: c.Ephemeral, Keys: c.Keys, Now: c.Now}
 	p.codes = session.Vault[code]{Kind: session.KindCode, Store: c.Ephemeral, Keys: c.Keys, Now: c.Now}
+	p.opaque = session.Vault[accessClaims]{Kind: session.KindOpaque, Store: c.Ephemeral, Keys: c.Keys, Now: c.Now}
 	var err error
-	if p.keys, err = openKeyring(ctx, c.Store, c.Keys, c.Now); err != nil {
+	if p.keys, err = openKeyring(ctx, KeyManager{Store: c.Store, Seal: c.Keys, Now: c.Now, Lifetimes: c.Lifetimes}); err != nil {
 		return nil, err
 	}
 	if p.documents, err = p.metadata(); err != nil {
@@ -166,11 +170,15 @@ func (p *Provider) Mount(r chi.Router) {
 	r.HandleFunc(TokenPath, fromAnywhere(p.token, http.MethodPost))
 	r.HandleFunc(PushPath, fromAnywhere(p.push, http.MethodPost))
 	r.HandleFunc(UserinfoPath, fromAnywhere(p.userinfo, http.MethodGet, http.MethodPost))
+	r.HandleFunc(IntrospectPath, only(p.introspect, http.MethodPost))
+	r.HandleFunc(RevokePath, fromAnywhere(p.revocation, http.MethodPost))
 }
 
 // CrossSitePaths are the endpoints that act by what the request itself carries, never by cookie; requests to them may come from
 // anywhere.
-func CrossSitePaths() []string { return []string{AuthorizePath, TokenPath, PushPath, UserinfoPath} }
+func CrossSitePaths() []string {
+	return []string{AuthorizePath, TokenPath, IntrospectPath, RevokePath, PushPath, UserinfoPath}
+}
 
 // only refuses other methods with 405.
 func only(handle http.HandlerFunc, methods ...string) http.HandlerFunc {

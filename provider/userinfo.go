@@ -3,7 +3,6 @@ package provider
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
 
@@ -54,9 +53,9 @@ func (p *Provider) userinfo(w http.ResponseWriter, r *http.Request) {
 // writeSigned answers with a JWT for the client (OpenID Connect Core section 5.3.2). It has no "exp", which tells it from ID tokens.
 func (p *Provider) writeSigned(w http.ResponseWriter, r *http.Request, client Client, claims map[string]any) {
 	claims["iss"], claims["aud"] = p.Issuer, client.ID
-	signer, known := p.keys.set(r.Context()).signers[client.UserinfoAlg]
-	if !known {
-		p.writeError(w, r, fmt.Errorf("there is no key for %s, in which client %s wants its userinfo", client.UserinfoAlg, client.ID))
+	signer, err := p.keys.signer(r.Context(), client.UserinfoAlg)
+	if err != nil {
+		p.writeError(w, r, err)
 		return
 	}
 	token, err := signer.sign(typeID, claims)

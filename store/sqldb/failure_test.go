@@ -204,8 +204,8 @@ func TestDeadlockRunsAgain(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if total := <-tries + <-tries; total != 3 {
-		t.Errorf("%d tries, want one of the two twice", total)
+	if total := <-tries + <-tries; total < 3 { // more on a busy machine, where both may be chosen as the victim
+		t.Errorf("%d tries, want one of the two at least twice", total)
 	}
 }
 
