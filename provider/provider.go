@@ -30,8 +30,8 @@ const (
 	TokenPath      = "/oauth2/token"
 	IntrospectPath = "/oauth2/introspect"
 	RevokePath     = "/oauth2/revoke"
-	UserinfoPath   = "/oauth2/userinfo"
 	PushPath       = "/oauth2/par"
+	UserinfoPath   = "/oauth2/userinfo"
 	KeysPath       = "/oauth2/jwks"
 
 	openIDConfigurationPath = "/.well-known/openid-configuration"
@@ -111,8 +111,8 @@ type Provider struct {
 	clients   *clientCache
 	keys      *keyring
 	codes     session.Vault[code]
-	pushes    session.Vault[pushed]
 	opaque    session.Vault[accessClaims]
+	pushes    session.Vault[pushed]
 	authorize *fosite.Fosite
 	grants    map[string]*fosite.Fosite // by grant type
 	documents map[string]document
@@ -168,16 +168,16 @@ func (p *Provider) Mount(r chi.Router) {
 	}
 	r.HandleFunc(KeysPath, fromAnywhere(p.serveKeys, http.MethodGet, http.MethodHead))
 	r.HandleFunc(TokenPath, fromAnywhere(p.token, http.MethodPost))
-	r.HandleFunc(PushPath, fromAnywhere(p.push, http.MethodPost))
-	r.HandleFunc(UserinfoPath, fromAnywhere(p.userinfo, http.MethodGet, http.MethodPost))
 	r.HandleFunc(IntrospectPath, only(p.introspect, http.MethodPost))
 	r.HandleFunc(RevokePath, fromAnywhere(p.revocation, http.MethodPost))
+	r.HandleFunc(PushPath, fromAnywhere(p.push, http.MethodPost))
+	r.HandleFunc(UserinfoPath, fromAnywhere(p.userinfo, http.MethodGet, http.MethodPost))
 }
 
 // CrossSitePaths are the endpoints that act by what the request itself carries, never by cookie; requests to them may come from
 // anywhere.
 func CrossSitePaths() []string {
-	return []string{AuthorizePath, TokenPath, IntrospectPath, RevokePath, PushPath, UserinfoPath}
+	return []string{AuthorizePath, TokenPath, PushPath, IntrospectPath, RevokePath, UserinfoPath}
 }
 
 // only refuses other methods with 405.
