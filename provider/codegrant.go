@@ -81,6 +81,11 @@ func (g *codeGrant) HandleTokenEndpointRequest(ctx context.Context, request fosi
 	if err != nil {
 		return err
 	}
+	return g.begin(ctx, client, redeemed, session)
+}
+
+// begin makes a grant of what a user has agreed to, and says in the session what to issue.
+func (g *codeGrant) begin(ctx context.Context, client Client, redeemed code, session *grantSession) error {
 	subject, err := g.subjectOf(ctx, redeemed.Authorization.User, redeemed.Authorization.Organization)
 	if err != nil {
 		return err

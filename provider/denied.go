@@ -26,9 +26,9 @@ func deniedToken(jti string) session.Key {
 
 const clockSkew = time.Minute // between nodes
 
-// deny keeps a key on the list until every access token issued so far has expired, and codes too.
+// deny keeps a key on the list until every access token issued so far has expired, and codes and devices too.
 func (p *Provider) deny(ctx context.Context, key session.Key) error {
-	until := p.now().Add(p.Lifetimes.Access + p.Lifetimes.Code + clockSkew)
+	until := p.now().Add(p.Lifetimes.Access + max(p.Lifetimes.Code, p.Lifetimes.Device) + clockSkew)
 	err := p.Ephemeral.Create(ctx, key, session.Entry{Expires: until})
 	if errors.Is(err, store.ErrConflict) {
 		return nil

@@ -11,20 +11,22 @@ type document []byte
 // metadata describes the provider (OpenID Connect Discovery section 3, RFC 8414 section 2). Both documents say the same.
 func (p *Provider) metadata() (map[string]document, error) {
 	raw, err := json.MarshalIndent(map[string]any{
-		"issuer":                                p.Issuer,
-		"authorization_endpoint":                p.Issuer + AuthorizePath,
-		"token_endpoint":                        p.Issuer + TokenPath,
-		"userinfo_endpoint":                     p.Issuer + UserinfoPath,
-		"jwks_uri":                              p.Issuer + KeysPath,
-		"response_types_supported":              []string{"code"},
-		"response_modes_supported":              []string{"query"},
-		"grant_types_supported":                 []string{grantCode, grantRefresh, grantClient},
-		"scopes_supported":                      []string{scopeOpenID, scopeProfile, scopeEmail, scopeOffline, scopeGroups, scopePermissions},
-		"subject_types_supported":               []string{"public"},
-		"id_token_signing_alg_values_supported": []string{algRS256, algES256},
-		"token_endpoint_auth_methods_supported": []string{"client_secret_basic", "client_secret_post", "none"},
-		"code_challenge_methods_supported":      []string{methodS256},
-		"prompt_values_supported":               []string{"none", "login", "consent", "select_account"},
+		"issuer":                                           p.Issuer,
+		"authorization_endpoint":                           p.Issuer + AuthorizePath,
+		"token_endpoint":                                   p.Issuer + TokenPath,
+		"userinfo_endpoint":                                p.Issuer + UserinfoPath,
+		"device_authorization_endpoint":                    p.Issuer + DevicePath,
+		"jwks_uri":                                         p.Issuer + KeysPath,
+		"response_types_supported":                         []string{"code"},
+		"response_modes_supported":                         []string{"query"},
+		"grant_types_supported":                            []string{grantCode, grantRefresh, grantClient, grantDevice},
+		"scopes_supported":                                 []string{scopeOpenID, scopeProfile, scopeEmail, scopeOffline, scopeGroups, scopePermissions},
+		"subject_types_supported":                          []string{"public"},
+		"id_token_signing_alg_values_supported":            []string{algRS256, algES256},
+		"token_endpoint_auth_methods_supported":            authMethods(),
+		"token_endpoint_auth_signing_alg_values_supported": assertionAlgorithms(),
+		"code_challenge_methods_supported":                 []string{methodS256},
+		"prompt_values_supported":                          []string{"none", "login", "consent", "select_account"},
 		"claims_supported": []string{
 			"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash", "sid", "org_id", "org_slug", "org_role",
 			"name", "given_name", "family_name", "preferred_username", "locale", "updated_at", "email", "email_verified", "groups", "permissions",
@@ -42,4 +44,9 @@ func (p *Provider) metadata() (map[string]document, error) {
 
 func (p *Provider) serveDocument(path string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) { serveJSON(w, r, p.documents[path]) }
+}
+
+// authMethods are the ways of client authentication that every endpoint takes which clients call directly.
+func authMethods() []AuthMethod {
+	return []AuthMethod{AuthBasic, AuthPost, AuthPrivateKey, AuthNone}
 }

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ory/fosite"
 
@@ -27,6 +29,7 @@ type oauthError struct {
 	status            int
 	code, description string
 	cause             error
+	retryAfter        time.Duration // sent where positive
 }
 
 // Error is for the log.
@@ -107,7 +110,10 @@ func (p *Provider) writeError(w http.ResponseWriter, r *http.Request, err error)
 	if e.status == http.StatusUnauthorized {
 		header.Set("WWW-Authenticate", `Basic realm="gatehouse"`)
 	}
-	if e.status == http.StatusServiceUnavailable {
+	switch {
+	case e.retryAfter > 0:
+		header.Set("Retry-After", strconv.Itoa(int((e.retryAfter+time.Second-1)/time.Second)))
+	case e.status == http.StatusServiceUnavailable:
 		header.Set("Retry-After", "2")
 	}
 	writeJSON(w, e.status, errorBody{e.code, e.description})
