@@ -177,7 +177,7 @@ func (h *Handler) settled(w http.ResponseWriter, r *http.Request, err error, pat
 
 func (h *Handler) deviceApproved(w http.ResponseWriter, _ *http.Request) error {
 	return h.Pages.Render(w, http.StatusOK, ui.Notice{
-		Title: "Your device is signed in", Text: "It takes a few seconds until it notices. You can close this page.",
+		Title: "Your device is signed in", Text: "It takes a few seconds until it notices. You can close this page; signing out of this browser signs the device out, too.",
 	})
 }
 
