@@ -68,8 +68,7 @@ func (h *Handler) issueCode(w http.ResponseWriter, r *http.Request, params url.V
 	if err != nil {
 		return err
 	}
-	http.Redirect(w, r, response.URL, http.StatusSeeOther)
-	return nil
+	return h.answerClient(w, r, response)
 }
 
 func authorizationOf(live *session.Session, d decision) provider.Authorization {

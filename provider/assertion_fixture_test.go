@@ -18,9 +18,7 @@ import (
 
 	"gatehouse/internal/id"
 	"gatehouse/internal/secret"
-	"gatehouse/internal/testenv"
 	"gatehouse/provider"
-	"gatehouse/store/redisdb"
 )
 
 const (
@@ -59,8 +57,8 @@ func keySet(t testing.TB, keys ...clientKey) json.RawMessage {
 	return raw
 }
 
-// register saves a client that signs its assertions.
-func (f *fixture) register(change func(*provider.Client)) {
+// registerSigning saves a client that signs its assertions.
+func (f *fixture) registerSigning(change func(*provider.Client)) {
 	f.t.Helper()
 	client := provider.Client{
 		ID: signing, AuthMethod: provider.AuthPrivateKey, GrantTypes: []string{"client_credentials"}, Scopes: []string{"read"},
@@ -124,18 +122,4 @@ func (f *fixture) wantToken(got answer) {
 	if got.status != http.StatusOK || got.Access == "" {
 		f.t.Errorf("answer: %d %s\n%s", got.status, got.body, f.logs)
 	}
-}
-
-// onEachStore runs a test on SQLite, on PostgreSQL, and with what is short-lived in Redis.
-func onEachStore(t *testing.T, test func(t *testing.T, f *fixture)) {
-	onEachDatabase(t, test)
-	t.Run("redis", func(t *testing.T) {
-		f := open(t)
-		db, err := redisdb.Open(t.Context(), redisdb.Options{URL: secret.New(testenv.Redis(t)), Prefix: secret.Token(6) + ":", Now: f.clock.Now})
-		must(t, err)
-		t.Cleanup(func() { _ = db.Close() })
-		f.ephemeral, f.config.Ephemeral = db, db
-		f.restart()
-		test(t, f)
-	})
 }

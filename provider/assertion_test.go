@@ -2,6 +2,7 @@ package provider_test
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +18,7 @@ import (
 func TestAssertionAlgorithms(t *testing.T) {
 	f := open(t)
 	keys := madeKeys()
-	f.register(func(c *provider.Client) { c.JWKS = keySet(t, keys["rsa"], keys["p256"], keys["ed"]) })
+	f.registerSigning(func(c *provider.Client) { c.JWKS = keySet(t, keys["rsa"], keys["p256"], keys["ed"]) })
 	for algorithm, kid := range map[jose.SignatureAlgorithm]string{jose.RS256: "rsa", jose.PS256: "rsa", jose.ES256: "p256", jose.EdDSA: "ed"} {
 		f.wantToken(f.post(asserting(f.good().signed(t, keys[kid], algorithm))))
 		nameless := keys[kid]
@@ -29,7 +30,7 @@ func TestAssertionAlgorithms(t *testing.T) {
 func TestAssertionsRefused(t *testing.T) {
 	f := open(t)
 	keys := madeKeys()
-	f.register(func(c *provider.Client) { c.JWKS = keySet(t, keys["p256"], keys["p384"], keys["short"]) })
+	f.registerSigning(func(c *provider.Client) { c.JWKS = keySet(t, keys["p256"], keys["p384"], keys["short"]) })
 	must(t, f.db.SaveClient(t.Context(), provider.Client{ID: "signing2", AuthMethod: provider.AuthPrivateKey, JWKS: keySet(t, keys["other"]), GrantTypes: []string{"client_credentials"}, Enabled: true, Created: f.clock.Now(), Modified: f.clock.Now()}))
 	now := f.clock.Now().Unix()
 	for name, c := range map[string]claims{
@@ -87,7 +88,7 @@ func TestAssertionsRefused(t *testing.T) {
 func TestAssertionsAccepted(t *testing.T) {
 	f := open(t)
 	key := madeKeys()["p256"]
-	f.register(func(c *provider.Client) { c.JWKS = keySet(t, key) })
+	f.registerSigning(func(c *provider.Client) { c.JWKS = keySet(t, key) })
 	now := f.clock.Now().Unix()
 	for name, c := range map[string]claims{
 		"token endpoint as aud":   f.good().with("aud", issuer+provider.TokenPath),
@@ -113,7 +114,7 @@ func TestAssertionsAccepted(t *testing.T) {
 func TestAssertionRequests(t *testing.T) {
 	f := open(t)
 	key := madeKeys()["p256"]
-	f.register(func(c *provider.Client) { c.JWKS = keySet(t, key) })
+	f.registerSigning(func(c *provider.Client) { c.JWKS = keySet(t, key) })
 	assertion := func() string { return f.good().signed(t, key, jose.ES256) }
 	none := f.good().signed(t, key, jose.ES256)
 	none = "eyJhbGciOiJub25lIn0." + strings.Split(none, ".")[1] + "."
@@ -148,7 +149,7 @@ func TestAssertionRequests(t *testing.T) {
 // TestSecretOfSigningClient: a client that registered keys cannot fall back to a secret that it once had.
 func TestSecretOfSigningClient(t *testing.T) {
 	f := open(t)
-	f.register(func(c *provider.Client) { c.Secrets = []provider.ClientSecret{{Hash: secret.Hash(webSecret)}} })
+	f.registerSigning(func(c *provider.Client) { c.Secrets = []provider.ClientSecret{{Hash: secret.Hash(webSecret)}} })
 	f.wantError(f.post(form("grant_type", "client_credentials", "client_id", string(signing), "client_secret", webSecret)), http.StatusUnauthorized, "invalid_client")
 }
 
@@ -156,8 +157,8 @@ func TestSecretOfSigningClient(t *testing.T) {
 func TestAssertionOnce(t *testing.T) {
 	f := open(t)
 	keys := madeKeys()
-	f.register(func(c *provider.Client) { c.JWKS = keySet(t, keys["p256"]) })
-	f.register(func(c *provider.Client) { c.ID, c.JWKS = "signing2", keySet(t, keys["p256"]) })
+	f.registerSigning(func(c *provider.Client) { c.JWKS = keySet(t, keys["p256"]) })
+	f.registerSigning(func(c *provider.Client) { c.ID, c.JWKS = "signing2", keySet(t, keys["p256"]) })
 	as := func(client id.Client, pairs ...any) string {
 		return f.good().with("iss", client, "sub", client, "jti", "the same").with(pairs...).signed(t, keys["p256"], jose.ES256)
 	}
@@ -176,7 +177,7 @@ func TestAssertionOnce(t *testing.T) {
 func TestAssertionRace(t *testing.T) {
 	onEachStore(t, func(t *testing.T, f *fixture) {
 		key := madeKeys()["p256"]
-		f.register(func(c *provider.Client) { c.JWKS = keySet(t, key) })
+		f.registerSigning(func(c *provider.Client) { c.JWKS = keySet(t, key) })
 		for range 5 {
 			assertion, won := asserting(f.good().signed(t, key, jose.ES256)), 0
 			for _, got := range race(16, func() answer { return f.post(assertion) }) {
@@ -193,4 +194,34 @@ func TestAssertionRace(t *testing.T) {
 			f.restart()
 		}
 	})
+}
+
+// TestAssertionAtEveryEndpoint: each that clients call directly takes assertions that name the issuer or itself, and no other's name.
+func TestAssertionAtEveryEndpoint(t *testing.T) {
+	f := open(t)
+	key := madeKeys()["p256"]
+	f.registerSigning(func(c *provider.Client) {
+		c.JWKS, c.ResourceServer, c.RedirectURIs = keySet(t, key), true, []string{webRedirect}
+		c.GrantTypes = []string{"authorization_code", deviceGrantType}
+	})
+	push := request("client_id", string(signing), "scope", "read", "nonce", "")
+	for path, c := range map[string]struct {
+		values url.Values
+		status int
+	}{
+		provider.PushPath:       {push, http.StatusCreated},
+		provider.IntrospectPath: {form("token", "x"), http.StatusOK},
+		provider.RevokePath:     {form("token", "x"), http.StatusOK},
+		provider.DevicePath:     {form("scope", "read"), http.StatusOK},
+	} {
+		for audience, status := range map[string]int{issuer: c.status, issuer + path: c.status, issuer + provider.TokenPath: c.status, issuer + provider.UserinfoPath: http.StatusUnauthorized} {
+			c.values.Set("client_assertion_type", jwtBearer)
+			c.values.Set("client_assertion", f.good().with("aud", audience).signed(t, key, jose.ES256))
+			r := postForm(c.values.Encode())
+			r.URL.Path = path
+			if got := f.send(r); got.status != status {
+				t.Errorf("%s for %s: %d %s", path, audience, got.status, got.body)
+			}
+		}
+	}
 }

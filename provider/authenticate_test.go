@@ -15,7 +15,7 @@ import (
 // TestSeveralSecrets: while one secret replaces another both work, until the old one's end; in either way of showing them.
 func TestSeveralSecrets(t *testing.T) {
 	f := open(t)
-	f.register(func(c *provider.Client) {
+	f.registerSigning(func(c *provider.Client) {
 		c.ID, c.AuthMethod = "rotating", provider.AuthPost
 		c.Secrets = []provider.ClientSecret{
 			{ID: "1", Hash: secret.Hash("old"), Expires: f.clock.Now().Add(time.Hour)},
@@ -46,7 +46,7 @@ func TestSeveralSecrets(t *testing.T) {
 func TestBasicReadings(t *testing.T) {
 	f := open(t)
 	for client, shown := range map[id.Client]string{"raw+client%41": "100%+odd/=", "a b": "first", "a+b": "second"} {
-		f.register(func(c *provider.Client) {
+		f.registerSigning(func(c *provider.Client) {
 			c.ID, c.AuthMethod, c.Secrets = client, provider.AuthBasic, []provider.ClientSecret{{Hash: secret.Hash(shown)}}
 		})
 	}

@@ -55,7 +55,7 @@ func publishing(t *testing.T) (*fixture, *publisher) {
 	f, p := open(t), newPublisher(t)
 	f.config.Outgoing = outgoing("127.0.0.0/8")
 	f.restart()
-	f.register(func(c *provider.Client) { c.JWKSURI = p.URL + "/keys" })
+	f.registerSigning(func(c *provider.Client) { c.JWKSURI = p.URL + "/keys" })
 	return f, p
 }
 
@@ -181,13 +181,13 @@ func TestPrivatePublishers(t *testing.T) {
 	f.config.Outgoing = &http.Client{Transport: anywhere{p.Listener.Addr().String()}}
 	f.restart()
 	for _, uri := range []string{"http://keys.example.com/", "ftp://127.0.0.1/", "//127.0.0.1/", "http://", "%"} {
-		f.register(func(c *provider.Client) { c.JWKSURI = uri })
+		f.registerSigning(func(c *provider.Client) { c.JWKSURI = uri })
 		f.wantError(f.assert(key), http.StatusServiceUnavailable, "temporarily_unavailable")
 	}
 	if n := p.fetches.Load(); n != 0 {
 		t.Errorf("fetched %d times", n)
 	}
-	f.register(func(c *provider.Client) { c.JWKSURI = "https://keys.example.com/" })
+	f.registerSigning(func(c *provider.Client) { c.JWKSURI = "https://keys.example.com/" })
 	f.wantToken(f.assert(key))
 }
 

@@ -32,8 +32,9 @@ const (
 type device struct {
 	Client        id.Client
 	Scopes        []string
-	Organization  string // id or slug that was asked for, "" = none
-	Address       string // where it asked from
+	Audience      []string // resources that were asked for (RFC 8707)
+	Organization  string   // id or slug that was asked for, "" = none
+	Address       string   // where it asked from
 	Asked         time.Time
 	Ends          time.Time // the entry stays longer, to say so
 	Interval      time.Duration
@@ -116,9 +117,16 @@ func (p *Provider) newDevice(client *fositeClient, r *http.Request) (device, err
 	if err != nil {
 		return device{}, err
 	}
+	if err := checkResources(r.PostForm[resourceParameter]); err != nil {
+		return device{}, err
+	}
+	audience, err := requestedResources(client.Audience, r.PostForm[resourceParameter])
+	if err != nil {
+		return device{}, err
+	}
 	now := p.now()
 	return device{
-		Client: client.ID, Scopes: client.grantable(scopes), Organization: organization, Address: p.Address(r),
+		Client: client.ID, Scopes: client.grantable(scopes), Audience: audience, Organization: organization, Address: p.Address(r),
 		Asked: now, Ends: now.Add(p.Lifetimes.Device), Interval: deviceInterval,
 	}, nil
 }

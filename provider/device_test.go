@@ -105,6 +105,19 @@ func TestDevice(t *testing.T) {
 	f.wantError(f.post(form("grant_type", "refresh_token", "refresh_token", again.Refresh, "client_id", "tv")), http.StatusBadRequest, "invalid_grant")
 }
 
+// TestDeviceResource: a device asks for one of its resources as a browser's client does (RFC 8707).
+func TestDeviceResource(t *testing.T) {
+	f := open(t)
+	f.saveDeviceClient("tv", func(c *provider.Client) { c.Audience = []string{"https://a.example.com", "https://b.example.com"} })
+	b := f.begin("scope", "openid", "resource", "https://b.example.com")
+	must(t, f.ApproveDevice(t.Context(), b.UserCode, f.authorization()))
+	got := f.post(polling(b.DeviceCode))
+	f.wantToken(got)
+	if aud := fmt.Sprint(payload(t, got.Access)["aud"]); strings.Contains(aud, "https://a.example.com") || !strings.Contains(aud, "https://b.example.com") {
+		t.Errorf("aud is %s", aud)
+	}
+}
+
 // TestDeviceInterval: every poll that comes too early makes the interval longer, on the server too (RFC 8628 section 3.5).
 func TestDeviceInterval(t *testing.T) {
 	f := open(t)
@@ -248,6 +261,8 @@ func TestDeviceErrors(t *testing.T) {
 	tell("begin: public client with a secret", f.sendDevice(form("client_id", "tv", "client_secret", "x")))
 	tell("begin: grant type not registered", f.sendDevice(form("client_id", "spa")))
 	tell("begin: scope not registered", f.sendDevice(form("client_id", "tv", "scope", "openid admin")))
+	tell("begin: foreign resource", f.sendDevice(form("client_id", "tv", "resource", "https://other.example.com")))
+	tell("begin: no resource", f.sendDevice(form("client_id", "tv", "resource", "x")))
 	tell("begin: two organizations", f.sendDevice(form("client_id", "tv", "scope", "openid organization:a", "organization", "b")))
 	tell("begin: too long", f.sendDevice(form("client_id", "tv", "scope", strings.Repeat("x", 5000))))
 	tell("begin: method", f.send(httptest.NewRequest(http.MethodGet, provider.DevicePath, nil)))

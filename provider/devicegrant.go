@@ -37,8 +37,8 @@ func (g *deviceGrant) HandleTokenEndpointRequest(ctx context.Context, request fo
 		return err
 	}
 	return g.begin(ctx, client, code{
-		Client: approved.Client, Scopes: approved.Scopes, Authorization: approved.Authorization, Grant: id.New[id.Grant](),
-	}, session)
+		Client: approved.Client, Scopes: approved.Scopes, Audience: approved.Audience, Authorization: approved.Authorization, Grant: id.New[id.Grant](),
+	}, request, session)
 }
 
 // poll looks at the device and notes that it was there, both by one conditional write: of many polls of an approved device one is

@@ -90,7 +90,7 @@ func FuzzUserCode(f *testing.F) {
 func FuzzAssertion(f *testing.F) {
 	fix := open(f)
 	key := madeKeys()["ed"]
-	fix.register(func(c *provider.Client) { c.JWKS = keySet(f, key, madeKeys()["rsa"], madeKeys()["p256"]) })
+	fix.registerSigning(func(c *provider.Client) { c.JWKS = keySet(f, key, madeKeys()["rsa"], madeKeys()["p256"]) })
 	good := fix.good().signed(f, key, jose.EdDSA)
 	parts := strings.Split(good, ".")
 	for _, seed := range []string{

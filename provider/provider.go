@@ -27,17 +27,20 @@ import (
 
 // Paths of the endpoints, below the issuer.
 const (
-	AuthorizePath = "/oauth2/authorize" // served by package login
-	TokenPath     = "/oauth2/token"
-	UserinfoPath  = "/oauth2/userinfo"
-	DevicePath    = "/oauth2/device_authorization"
-	KeysPath      = "/oauth2/jwks"
+	AuthorizePath  = "/oauth2/authorize" // served by package login
+	TokenPath      = "/oauth2/token"
+	IntrospectPath = "/oauth2/introspect"
+	RevokePath     = "/oauth2/revoke"
+	PushPath       = "/oauth2/par"
+	DevicePath     = "/oauth2/device_authorization"
+	UserinfoPath   = "/oauth2/userinfo"
+	KeysPath       = "/oauth2/jwks"
 
 	openIDConfigurationPath = "/.well-known/openid-configuration"
 	oauthMetadataPath       = "/.well-known/oauth-authorization-server"
 )
 
-// Config is what a provider needs. All fields but Lifetimes, Outgoing and Address are required.
+// Config is what a provider needs. All fields but Network, Lifetimes, Outgoing and Address are required.
 type Config struct {
 	Issuer    string // no trailing slash
 	Store     Store
@@ -46,6 +49,7 @@ type Config struct {
 	Subjects  Subjects
 	Now       func() time.Time
 	Logger    *slog.Logger
+	Network   func(*http.Request) string // whose requests count together against a limit; nil: there is none
 	Lifetimes Lifetimes
 	Outgoing  *http.Client               // for what clients publish (jwks_uri); nil: nothing is fetched
 	Address   func(*http.Request) string // of whoever sent a request; nil: the peer's
@@ -95,7 +99,11 @@ type Subject struct {
 	Username, Name, GivenName, FamilyName string
 	Email                                 string
 	EmailVerified                         bool
-	Language                              string
+	Phone                                 string // E.164
+	PhoneVerified                         bool
+	Website                               string
+	BirthDate                             string // YYYY-MM-DD
+	Language                              string // BCP 47
 	OrganizationSlug, OrganizationName    string
 	Role                                  string
 	Groups, Permissions                   []string
@@ -113,6 +121,8 @@ type Provider struct {
 	codes      session.Vault[code]
 	devices    session.Vault[device]
 	userCodes  session.Vault[string] // device codes
+	opaque     session.Vault[accessClaims]
+	pushes     session.Vault[pushed]
 	authorize  *fosite.Fosite
 	grants     map[string]*fosite.Fosite // by grant type
 	documents  map[string]document
@@ -130,9 +140,11 @@ func New(ctx context.Context, c Config) (*Provider, error) {
 	p.guard, p.clientKeys = newClientGuard(c.Ephemeral, c.Now), newClientKeys(c)
 	p.devices = session.Vault[device]{Kind: session.KindDevice, Store: c.Ephemeral, Keys: c.Keys, Now: c.Now}
 	p.userCodes = session.Vault[string]{Kind: session.KindDevice, Store: c.Ephemeral, Keys: c.Keys, Now: c.Now}
+	p.pushes = session.Vault[pushed]{Kind: session.KindPushed, Store: c.Ephemeral, Keys: c.Keys, Now: c.Now}
 	p.codes = session.Vault[code]{Kind: session.KindCode, Store: c.Ephemeral, Keys: c.Keys, Now: c.Now}
+	p.opaque = session.Vault[accessClaims]{Kind: session.KindOpaque, Store: c.Ephemeral, Keys: c.Keys, Now: c.Now}
 	var err error
-	if p.keys, err = openKeyring(ctx, c.Store, c.Keys, c.Now); err != nil {
+	if p.keys, err = openKeyring(ctx, KeyManager{Store: c.Store, Seal: c.Keys, Now: c.Now, Lifetimes: c.Lifetimes}); err != nil {
 		return nil, err
 	}
 	if p.documents, err = p.metadata(); err != nil {
@@ -168,17 +180,22 @@ func (p *Provider) fositeConfig() *fosite.Config {
 // Mount adds every endpoint but the authorization endpoint, which package login serves with ParseAuthorize, Complete and Refuse.
 func (p *Provider) Mount(r chi.Router) {
 	for _, path := range []string{openIDConfigurationPath, oauthMetadataPath} {
-		r.HandleFunc(path, only(p.serveDocument(path), http.MethodGet, http.MethodHead))
+		r.HandleFunc(path, fromAnywhere(p.serveDocument(path), http.MethodGet, http.MethodHead))
 	}
-	r.HandleFunc(KeysPath, only(p.serveKeys, http.MethodGet, http.MethodHead))
-	r.HandleFunc(TokenPath, only(p.token, http.MethodPost))
+	r.HandleFunc(KeysPath, fromAnywhere(p.serveKeys, http.MethodGet, http.MethodHead))
+	r.HandleFunc(TokenPath, fromAnywhere(p.token, http.MethodPost))
+	r.HandleFunc(IntrospectPath, only(p.introspect, http.MethodPost))
+	r.HandleFunc(RevokePath, fromAnywhere(p.revocation, http.MethodPost))
 	r.HandleFunc(DevicePath, only(p.deviceAuthorization, http.MethodPost))
-	r.HandleFunc(UserinfoPath, only(p.userinfo, http.MethodGet, http.MethodPost))
+	r.HandleFunc(PushPath, fromAnywhere(p.push, http.MethodPost))
+	r.HandleFunc(UserinfoPath, fromAnywhere(p.userinfo, http.MethodGet, http.MethodPost))
 }
 
 // CrossSitePaths are the endpoints that act by what the request itself carries, never by cookie; requests to them may come from
 // anywhere.
-func CrossSitePaths() []string { return []string{AuthorizePath, TokenPath, UserinfoPath, DevicePath} }
+func CrossSitePaths() []string {
+	return []string{AuthorizePath, TokenPath, PushPath, IntrospectPath, RevokePath, UserinfoPath, DevicePath}
+}
 
 // only refuses other methods with 405.
 func only(handle http.HandlerFunc, methods ...string) http.HandlerFunc {

@@ -30,6 +30,7 @@ type commands struct {
 	Groups        groupsCommand        `cmd:"" help:"Manage groups, shared ones and those of organizations."`
 	Permissions   permissionsCommand   `cmd:"" help:"Look at permissions, and at who has which and why."`
 	Tokens        tokensCommand        `cmd:"" help:"Manage API tokens."`
+	Keys          keysCommand          `cmd:"" help:"Look at signing keys, rotate and revoke them."`
 	Mail          mailCommand          `cmd:"" help:"Send a test letter, look at the outbox."`
 	Jobs          jobsCommand          `cmd:"" help:"Look at periodic jobs, run one now."`
 	Healthcheck   healthcheckCommand   `cmd:"" help:"Ask a running server whether it is healthy; exit code 1 if not (for containers)."`
