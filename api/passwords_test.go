@@ -113,6 +113,7 @@ func TestExpiredPassword(t *testing.T) {
 			}
 		}
 	}
+	s.as(cookie, "POST", "/users/user/password/change/", change("wrong", otherPassword)).want(t, 400) // the session may, too
 	s.do("POST", "/users/user/password/change/", token, change(goodPassword, otherPassword)).want(t, 200)
 	fresh := s.do("POST", "/users/token/", "", login("ada", otherPassword)).want(t, 200)
 	s.do("GET", me(ada), fresh.text("token"), nil).want(t, 200)

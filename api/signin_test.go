@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -62,8 +63,12 @@ func TestAuthorizationHeader(t *testing.T) {
 		r := s.request("GET", me(ada), "", nil)
 		r.Header.Set("Authorization", header)
 		r.Header.Set(sessionHeader, cookie) // never a way round a bad token
-		if got := s.send(r); got.status != status {
+		got := s.send(r)
+		if got.status != status {
 			t.Errorf("%.20q: %d, want %d", header, got.status, status)
+		}
+		if says := strings.Contains(got.raw, "has to be: Bearer"); says != (status == 401 && header != "Bearer nonsense") {
+			t.Errorf("%.20q: %s", header, got.raw)
 		}
 	}
 }

@@ -116,6 +116,9 @@ func TestAddressFromAManager(t *testing.T) {
 	if changed.Email != "new@x.example" || changed.EmailVerified {
 		t.Errorf("user %+v", changed)
 	}
+	if event := f.events[len(f.events)-1]; event.Action != "user.changed" || event.Detail["pending_email"] != "" {
+		t.Errorf("recorded %+v", event)
+	}
 	f.wantEmails(t, ada, "ada@x.example *new@x.example!")
 	token := f.link(t, "new@x.example")
 	must(f.ConfirmEmail(t.Context(), token))(t)
