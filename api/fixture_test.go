@@ -105,6 +105,14 @@ func (o signOut) EndOfUser(ctx context.Context, user id.User, keep id.Session) e
 	return err
 }
 
+func (o signOut) EndOfOrganization(ctx context.Context, organization id.Organization) error {
+	headers, err := o.sessions.OfOrganization(ctx, organization)
+	for _, h := range headers {
+		err = errors.Join(err, o.sessions.EndByID(ctx, h.ID))
+	}
+	return err
+}
+
 func (s *server) browser(r *http.Request) (session.Session, error) {
 	token := r.Header.Get(sessionHeader)
 	if token == "" {

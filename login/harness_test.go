@@ -177,6 +177,7 @@ func (h *house) assemble() http.Handler {
 		Factors:    &mfa.TOTP{Store: h.db, Attempts: ephemeral, Keys: keys, Now: h.clock.Now, Issuer: "Test"},
 		Sessions:   session.New(session.ManagerConfig{Store: ephemeral, Keys: keys, Now: h.clock.Now, Idle: 8 * time.Hour, Absolute: 24 * time.Hour}),
 		Flows:      session.Vault[login.Flow]{Kind: session.KindFlow, Store: ephemeral, Keys: keys, Now: h.clock.Now},
+		Returns:    session.Vault[login.Return]{Kind: session.KindReturn, Store: ephemeral, Keys: keys, Now: h.clock.Now},
 		SetupLinks: session.Vault[login.SetupLink]{Kind: session.KindSetup, Store: ephemeral, Keys: keys, Now: h.clock.Now},
 		Attempts:   ephemeral, Passwords: session.Guard{Store: ephemeral, Now: h.clock.Now, Name: "password"}, Cookies: login.NewCookies(must[*url.URL](t)(url.Parse(h.url))),
 		Address: func(r *http.Request) string {

@@ -2,12 +2,10 @@ package provider
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"gatehouse/internal/id"
 	"gatehouse/session"
-	"gatehouse/store"
 )
 
 // Revoked access tokens cannot be taken back, but the endpoints of the provider refuse them until they expire.
@@ -29,9 +27,5 @@ const clockSkew = time.Minute // between nodes
 // deny keeps a key on the list until every access token issued so far has expired, and codes too.
 func (p *Provider) deny(ctx context.Context, key session.Key) error {
 	until := p.now().Add(p.Lifetimes.Access + p.Lifetimes.Code + clockSkew)
-	err := p.Ephemeral.Create(ctx, key, session.Entry{Expires: until})
-	if errors.Is(err, store.ErrConflict) {
-		return nil
-	}
-	return err
+	return p.put(ctx, key, session.Entry{Expires: until})
 }

@@ -11,6 +11,9 @@ type document []byte
 // metadata describes the provider (OpenID Connect Discovery section 3, RFC 8414 section 2). Both documents say the same.
 func (p *Provider) metadata() (map[string]document, error) {
 	raw, err := json.MarshalIndent(map[string]any{
+		"end_session_endpoint":                  p.Issuer + LogoutPath,
+		"backchannel_logout_supported":          p.Logouts != nil,
+		"backchannel_logout_session_supported":  p.Logouts != nil,
 		"issuer":                                p.Issuer,
 		"authorization_endpoint":                p.Issuer + AuthorizePath,
 		"token_endpoint":                        p.Issuer + TokenPath,

@@ -127,10 +127,7 @@ func (p *Provider) accessToken(ctx context.Context, i issue, now time.Time) (str
 }
 
 func (p *Provider) idToken(ctx context.Context, i issue, access string, now time.Time) (string, error) {
-	algorithm := algRS256
-	if i.client.IDTokenAlg == algES256 {
-		algorithm = algES256
-	}
+	algorithm := i.client.idTokenAlgorithm()
 	claims := idClaims{
 		Issuer: p.Issuer, Subject: string(i.grant.User), Audience: i.client.ID, Expires: now.Add(p.Lifetimes.ID).Unix(), IssuedAt: now.Unix(),
 		AuthTime: i.grant.AuthTime.Unix(), Nonce: i.nonce, ACR: i.grant.ACR, AMR: i.grant.AMR, AccessHash: halfHash(access),

@@ -35,7 +35,7 @@ const (
 	oauthMetadataPath       = "/.well-known/oauth-authorization-server"
 )
 
-// Config is what a provider needs. All fields but Lifetimes are required.
+// Config is what a provider needs. All fields but Lifetimes and Logouts are required.
 type Config struct {
 	Issuer    string // no trailing slash
 	Store     Store
@@ -45,6 +45,7 @@ type Config struct {
 	Now       func() time.Time
 	Logger    *slog.Logger
 	Lifetimes Lifetimes
+	Logouts   Logouts // nil: nobody is told of the end of a session
 }
 
 // Lifetimes of what the provider issues; zero fields take the values in brackets.
@@ -55,6 +56,7 @@ type Lifetimes struct {
 	RefreshIdle     time.Duration // [14 days] a grant that is not used for so long has ended
 	RefreshAbsolute time.Duration // [90 days] however busy it is
 	RefreshGrace    time.Duration // [30 s] in which a client that lost our answer may repeat a refresh
+	Session         time.Duration // [30 days] the absolute end of browser sessions
 }
 
 func (l Lifetimes) withDefaults() Lifetimes {
@@ -69,6 +71,7 @@ func (l Lifetimes) withDefaults() Lifetimes {
 		{&l.RefreshIdle, 14 * day},
 		{&l.RefreshAbsolute, 90 * day},
 		{&l.RefreshGrace, 30 * time.Second},
+		{&l.Session, 30 * day},
 	} {
 		if *field.value == 0 {
 			*field.value = field.or
@@ -161,7 +164,7 @@ func (p *Provider) Mount(r chi.Router) {
 
 // CrossSitePaths are the endpoints that act by what the request itself carries, never by cookie; requests to them may come from
 // anywhere.
-func CrossSitePaths() []string { return []string{AuthorizePath, TokenPath, UserinfoPath} }
+func CrossSitePaths() []string { return []string{AuthorizePath, TokenPath, UserinfoPath, LogoutPath} }
 
 // only refuses other methods with 405.
 func only(handle http.HandlerFunc, methods ...string) http.HandlerFunc {
@@ -175,8 +178,8 @@ func only(handle http.HandlerFunc, methods ...string) http.HandlerFunc {
 	}
 }
 
-// EndSession denies the access tokens of a session and revokes its grants, in this order: a code exchange in flight writes its grant
-// first and looks for the denial then, so one of the two sees the other.
+// EndSession denies the access tokens of a session, revokes its grants and has its clients told, in this order: a code exchange in flight
+// writes its grant and its part in the session first and looks for the denial then, so one of the two sees the other.
 func (p *Provider) EndSession(ctx context.Context, sid id.Session) error {
 	if err := p.deny(ctx, deniedSession(sid)); err != nil {
 		return fmt.Errorf("end session: %w", err)
@@ -184,11 +187,14 @@ func (p *Provider) EndSession(ctx context.Context, sid id.Session) error {
 	if _, err := p.Store.RevokeSessionGrants(ctx, sid, p.now()); err != nil {
 		return fmt.Errorf("end session: %w", err)
 	}
+	if err := p.tell(ctx, participantsOf(sid), ""); err != nil {
+		return fmt.Errorf("tell of the end of a session: %w", err)
+	}
 	return nil
 }
 
-// EndGrantsOfUser revokes the grants of a user but for those of the session keep ("": all) and denies their access tokens. It is for
-// those that outlive their session, which EndSession does not know any more.
+// EndGrantsOfUser revokes the grants of a user but for those of the session keep ("": all), denies their access tokens and has the
+// clients told. It is for what outlives its session, which EndSession does not know any more.
 func (p *Provider) EndGrantsOfUser(ctx context.Context, user id.User, keep id.Session) error {
 	revoked, err := p.Store.RevokeUserGrants(ctx, user, keep, p.now())
 	if err != nil {
@@ -198,6 +204,9 @@ func (p *Provider) EndGrantsOfUser(ctx context.Context, user id.User, keep id.Se
 		if err := p.deny(ctx, deniedGrant(grant)); err != nil {
 			return fmt.Errorf("end grants: %w", err)
 		}
+	}
+	if err := p.tell(ctx, participantsOfUser(user), keep); err != nil {
+		return fmt.Errorf("tell of the end of sessions: %w", err)
 	}
 	return nil
 }

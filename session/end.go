@@ -66,7 +66,28 @@ func (m *Manager) stillOn(ctx context.Context, token secret.Text, sid id.Session
 
 // OfUser lists a user's sessions, newest first, at most 1,000. It leaves out those whose encryption key is gone, as Find does.
 func (m *Manager) OfUser(ctx context.Context, user id.User) ([]Header, error) {
-	listed, err := m.Store.List(ctx, KindSession, userIndex(user))
+	return m.headers(ctx, userIndex(user))
+}
+
+// Header finds a session by its public name; store.ErrNotFound if there is none.
+func (m *Manager) Header(ctx context.Context, sid id.Session) (Header, error) {
+	found, err := m.headers(ctx, sidIndex(sid))
+	if err == nil && len(found) == 0 {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		return Header{}, err
+	}
+	return found[0], nil
+}
+
+// OfOrganization lists the sessions that are good for an organization alone, as OfUser does.
+func (m *Manager) OfOrganization(ctx context.Context, organization id.Organization) ([]Header, error) {
+	return m.headers(ctx, organizationIndex(organization))
+}
+
+func (m *Manager) headers(ctx context.Context, index string) ([]Header, error) {
+	listed, err := m.Store.List(ctx, KindSession, index)
 	if err != nil {
 		return nil, err
 	}

@@ -26,3 +26,8 @@ CREATE TABLE consents (
     PRIMARY KEY (user_id, client_id, organization_id)
 );
 CREATE INDEX consents_client ON consents (client_id);
+
+-- The outbox has several ways out: letters, and notices to clients whose session has ended.
+ALTER TABLE outbox ADD COLUMN channel TEXT NOT NULL DEFAULT 'mail';
+DROP INDEX outbox_due;
+CREATE INDEX outbox_due ON outbox (channel, next_attempt) WHERE state = 'waiting';
