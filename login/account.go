@@ -43,7 +43,7 @@ func (h *Handler) switchAccount(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if live := v.facts.session; live != nil && live.User == v.facts.user() {
-		if err := h.endSession(r.Context(), v.token, live.ID); err != nil {
+		if err := h.endSession(r.Context(), live.ID); err != nil {
 			return err
 		}
 		h.Cookies.signOut(w)

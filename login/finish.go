@@ -99,7 +99,7 @@ func (h *Handler) establish(w http.ResponseWriter, r *http.Request, v *visit, fl
 			return renewed, err
 		}
 	} else if live != nil {
-		if err := h.endSession(ctx, v.token, live.ID); err != nil {
+		if err := h.endSession(ctx, live.ID); err != nil {
 			return nil, err
 		}
 	}

@@ -12,7 +12,6 @@ import (
 
 	"gatehouse/connectors"
 	"gatehouse/internal/id"
-	"gatehouse/internal/secret"
 	"gatehouse/internal/web"
 	"gatehouse/provider"
 	"gatehouse/session"
@@ -122,7 +121,7 @@ func afterwards(request provider.LogoutRequest) string {
 func (h *Handler) leave(w http.ResponseWriter, r *http.Request, v *visit, next string) error {
 	live, upstream := v.facts.session, ""
 	if live != nil {
-		if err := h.endSession(r.Context(), v.token, live.ID); err != nil {
+		if err := h.endSession(r.Context(), live.ID); err != nil {
 			return err
 		}
 		var err error
@@ -206,11 +205,7 @@ func (h *Handler) showSignedOut(w http.ResponseWriter, client provider.Client, b
 	return h.Pages.Render(w, http.StatusOK, view)
 }
 
-// endSession signs the browser out everywhere: its grants, its access tokens, its clients, and last the session itself, so that who fails
-// half way is still there to try again.
-func (h *Handler) endSession(ctx context.Context, token secret.Text, sid id.Session) error {
-	if err := h.Provider.EndSession(ctx, sid); err != nil {
-		return err
-	}
-	return h.Sessions.End(ctx, token)
+// endSession signs the browser out everywhere. It goes by the session's name: a tab that signs in again at this moment has another token.
+func (h *Handler) endSession(ctx context.Context, sid id.Session) error {
+	return SignOut{h.Sessions, h.Provider}.End(ctx, sid)
 }

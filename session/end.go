@@ -18,22 +18,6 @@ const endingFor = time.Minute
 // endedKey marks a session as ended, for a Renew that holds it in its hands while EndByID looks for it.
 func endedKey(sid id.Session) Key { return Key{Kind: KindSession, ID: "ended:" + string(sid)} }
 
-// End ends the session of a token, if there is one, under whatever token it goes by then.
-func (m *Manager) End(ctx context.Context, token secret.Text) error {
-	entry, err := m.Store.Find(ctx, tokenKey(token))
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	s, err := m.decode(token, entry)
-	if err != nil {
-		return m.Store.Delete(ctx, tokenKey(token))
-	}
-	return m.EndByID(ctx, s.ID)
-}
-
 // EndByID ends a session by its public name, if it exists. A concurrent Renew does not bring it back.
 func (m *Manager) EndByID(ctx context.Context, sid id.Session) error {
 	// The mark comes before the list: what Renew creates after the list then meets the mark.
