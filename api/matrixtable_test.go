@@ -38,6 +38,8 @@ func matrix() []cells {
 		{"list-sessions", "UNF++N+FFN", "UNFNNN+FFN", "UNFFFN+FFN", "UNFNNN+FF+"},
 		{"end-session", "UNF++N+FFN", "UNFNNN+FFN", "UNFFFN+FFN", "UNFNNN+FF+"},
 		{"end-sessions", "UNF++N+FFN", "UNFNNN+FFN", "UNFFFN+FFN", "UNFNNN+FF+"},
+		{"list-organization-sessions", "UNF++N+FFN", "UNFNNN+FFN", "", "UNFNNN+FF+"},
+		{"end-organization-sessions", "UNF++N+FFN", "UNFNNN+FFN", "", "UNFNNN+FF+"},
 		{"list-organizations", "U-+++-++F-", "U-----++F-", "", "U-----++F+"},
 		{"create-organization", "UFFFFF+FFF", "", "", ""},
 		{"organization", "UN+++N++FN", "UNNNNN++FN", "", "UNNNNN++F+"},
