@@ -76,7 +76,7 @@ func (h *Handler) logoutVisit(r *http.Request) (provider.LogoutRequest, *visit, 
 	if errors.As(err, &refused) {
 		return request, v, &web.Error{
 			Status: http.StatusBadRequest, Title: "The application sent a request that cannot be accepted", Err: refused,
-			Text: refused.Description + " You are still signed in.", LinkURL: provider.LogoutPath, LinkText: "Sign out here",
+			Text: refused.Description + " Nobody was signed out by it.", LinkURL: provider.LogoutPath, LinkText: "Sign out here",
 		}
 	}
 	if err != nil {
