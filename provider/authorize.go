@@ -52,7 +52,7 @@ const maxParameter = 4096 // of tokens: maxToken
 func checkParams(params url.Values) error {
 	for name, values := range params {
 		limit := maxParameter
-		if name == "id_token_hint" || name == "access_token" {
+		if name == "id_token_hint" || name == "access_token" || name == "token" {
 			limit = maxToken
 		}
 		switch {

@@ -26,6 +26,10 @@ const clockSkew = time.Minute // between nodes
 
 // deny keeps a key on the list until every access token issued so far has expired, and codes too.
 func (p *Provider) deny(ctx context.Context, key session.Key) error {
-	until := p.now().Add(p.Lifetimes.Access + p.Lifetimes.Code + clockSkew)
-	return p.put(ctx, key, session.Entry{Expires: until})
+	return p.denyUntil(ctx, key, p.now().Add(p.Lifetimes.Access+p.Lifetimes.Code))
+}
+
+// denyUntil keeps a key on the list until what it names has expired, for longer if it is there already.
+func (p *Provider) denyUntil(ctx context.Context, key session.Key, end time.Time) error {
+	return p.put(ctx, key, session.Entry{Expires: end.Add(clockSkew)})
 }

@@ -36,7 +36,7 @@ type accessClaims struct {
 	Audience     []string        `json:"aud"`
 	Expires      int64           `json:"exp"`
 	IssuedAt     int64           `json:"iat"`
-	ID           string          `json:"jti"`
+	ID           string          `json:"jti,omitempty"`
 	Client       id.Client       `json:"client_id"`
 	Scope        string          `json:"scope"`
 	AuthTime     int64           `json:"auth_time,omitempty"`
@@ -123,27 +123,37 @@ func (p *Provider) accessToken(ctx context.Context, i issue, now time.Time) (str
 			claims.Permissions = i.subject.Permissions
 		}
 	}
-	return p.keys.set(ctx).signers[algES256].sign(typeAccess, claims)
+	if i.client.AccessTokenFormat == FormatOpaque {
+		return p.newOpaque(ctx, claims)
+	}
+	signer, err := p.keys.signer(ctx, algES256)
+	if err != nil {
+		return "", err
+	}
+	return signer.sign(typeAccess, claims)
 }
 
 func (p *Provider) idToken(ctx context.Context, i issue, access string, now time.Time) (string, error) {
-	algorithm := i.client.idTokenAlgorithm()
+	signer, err := p.keys.signer(ctx, i.client.idTokenAlgorithm())
+	if err != nil {
+		return "", err
+	}
 	claims := idClaims{
 		Issuer: p.Issuer, Subject: string(i.grant.User), Audience: i.client.ID, Expires: now.Add(p.Lifetimes.ID).Unix(), IssuedAt: now.Unix(),
-		AuthTime: i.grant.AuthTime.Unix(), Nonce: i.nonce, ACR: i.grant.ACR, AMR: i.grant.AMR, AccessHash: halfHash(access),
+		AuthTime: i.grant.AuthTime.Unix(), Nonce: i.nonce, ACR: i.grant.ACR, AMR: i.grant.AMR, AccessHash: halfHash(signer.algorithm, access),
 		Session: i.grant.Session, Organization: i.grant.Organization, Slug: i.subject.OrganizationSlug, Role: i.subject.Role,
 	}
 	if slices.Contains(i.scopes, scopeGroups) {
 		claims.Groups = i.subject.Groups
 	}
 	if len(i.subject.Extra) == 0 || !slices.Contains(i.scopes, scopeProfile) {
-		return p.keys.set(ctx).signers[algorithm].sign(typeID, claims)
+		return signer.sign(typeID, claims)
 	}
 	more, err := withExtra(claims, i.subject.Extra)
 	if err != nil {
 		return "", err
 	}
-	return p.keys.set(ctx).signers[algorithm].sign(typeID, more)
+	return signer.sign(typeID, more)
 }
 
 // withExtra adds further claims, of which none replaces one of ours.

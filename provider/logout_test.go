@@ -31,10 +31,13 @@ func leaving(t testing.TB) *fixture {
 func (f *fixture) letLeave() {
 	t := f.t
 	t.Helper()
-	for _, client := range []id.Client{"web", "spa"} {
+	for _, client := range []id.Client{"web", "spa", "short"} {
 		stored, err := f.db.Client(t.Context(), client)
 		must(t, err)
 		stored.PostLogout, stored.BackchannelLogoutURI = []string{home, homeQuery, "com.example.app:/bye"}, tellWeb
+		if client == "short" {
+			stored.IDTokenAlg = "EdDSA"
+		}
 		must(t, f.db.SaveClient(t.Context(), stored))
 	}
 	f.restart()
@@ -57,6 +60,10 @@ func (f *fixture) spaHint() string {
 func TestParseLogout(t *testing.T) {
 	f := leaving(t)
 	web, spa := f.hint(), f.spaHint()
+	short := f.post(redeem(f.code(request("client_id", "short", "scope", "openid")), "client_id", "short")).ID
+	if header(t, short)["alg"] != "EdDSA" {
+		t.Fatalf("no EdDSA: %s", short)
+	}
 	f.clock.advance(30 * 24 * time.Hour) // hints may have expired
 	for name, test := range map[string]struct {
 		params         url.Values
@@ -68,6 +75,7 @@ func TestParseLogout(t *testing.T) {
 		"state alone":                      {form("state", "s"), "", "", false, false},
 		"hint of RS256":                    {form("id_token_hint", web, "post_logout_redirect_uri", home, "state", "a b&c"), "web", home + "?state=a+b%26c", true, false},
 		"hint of ES256":                    {form("id_token_hint", spa, "post_logout_redirect_uri", home), "spa", home, true, false},
+		"hint of EdDSA":                    {form("id_token_hint", short, "post_logout_redirect_uri", home), "short", home, true, false},
 		"hint and its client":              {form("id_token_hint", web, "client_id", "web"), "web", "", true, false},
 		"hint and another client":          {form("id_token_hint", web, "client_id", "spa"), "", "", false, true},
 		"client alone":                     {form("client_id", "web", "post_logout_redirect_uri", home, "state", "s"), "web", home + "?state=s", false, false},

@@ -155,7 +155,11 @@ func (p *Provider) LogoutToken(ctx context.Context, told Participant) (uri, toke
 		return "", "", store.ErrNotFound
 	}
 	now := p.now()
-	token, err = p.keys.set(ctx).signers[client.idTokenAlgorithm()].sign(typeLogout, logoutClaims{
+	signer, err := p.keys.signer(ctx, client.idTokenAlgorithm())
+	if err != nil {
+		return "", "", err
+	}
+	token, err = signer.sign(typeLogout, logoutClaims{
 		Issuer: p.Issuer, Subject: told.User, Audience: told.Client, IssuedAt: now.Unix(), Expires: now.Add(logoutLifetime).Unix(),
 		ID: secret.Token(16), Session: told.Session, Events: map[string]struct{}{logoutEvent: {}},
 	})

@@ -26,10 +26,12 @@ import (
 
 // Paths of the endpoints, below the issuer.
 const (
-	AuthorizePath = "/oauth2/authorize" // served by package login
-	TokenPath     = "/oauth2/token"
-	UserinfoPath  = "/oauth2/userinfo"
-	KeysPath      = "/oauth2/jwks"
+	AuthorizePath  = "/oauth2/authorize" // served by package login
+	TokenPath      = "/oauth2/token"
+	IntrospectPath = "/oauth2/introspect"
+	RevokePath     = "/oauth2/revoke"
+	UserinfoPath   = "/oauth2/userinfo"
+	KeysPath       = "/oauth2/jwks"
 
 	openIDConfigurationPath = "/.well-known/openid-configuration"
 	oauthMetadataPath       = "/.well-known/oauth-authorization-server"
@@ -106,6 +108,7 @@ type Provider struct {
 	clients   *clientCache
 	keys      *keyring
 	codes     session.Vault[code]
+	opaque    session.Vault[accessClaims]
 	authorize *fosite.Fosite
 	grants    map[string]*fosite.Fosite // by grant type
 	documents map[string]document
@@ -118,8 +121,9 @@ func New(ctx context.Context, c Config) (*Provider, error) {
 	c.Lifetimes = c.Lifetimes.withDefaults()
 	p := &Provider{Config: c, clients: newClientCache(c.Store, c.Now), refreshTags: c.Keys.With(secret.New("tags of refresh tokens"))}
 	p.codes = session.Vault[code]{Kind: session.KindCode, Store: c.Ephemeral, Keys: c.Keys, Now: c.Now}
+	p.opaque = session.Vault[accessClaims]{Kind: session.KindOpaque, Store: c.Ephemeral, Keys: c.Keys, Now: c.Now}
 	var err error
-	if p.keys, err = openKeyring(ctx, c.Store, c.Keys, c.Now); err != nil {
+	if p.keys, err = openKeyring(ctx, KeyManager{Store: c.Store, Seal: c.Keys, Now: c.Now, Lifetimes: c.Lifetimes}); err != nil {
 		return nil, err
 	}
 	if p.documents, err = p.metadata(); err != nil {
@@ -159,12 +163,16 @@ func (p *Provider) Mount(r chi.Router) {
 	}
 	r.HandleFunc(KeysPath, only(p.serveKeys, http.MethodGet, http.MethodHead))
 	r.HandleFunc(TokenPath, only(p.token, http.MethodPost))
+	r.HandleFunc(IntrospectPath, only(p.introspect, http.MethodPost))
+	r.HandleFunc(RevokePath, only(p.revocation, http.MethodPost))
 	r.HandleFunc(UserinfoPath, only(p.userinfo, http.MethodGet, http.MethodPost))
 }
 
 // CrossSitePaths are the endpoints that act by what the request itself carries, never by cookie; requests to them may come from
 // anywhere.
-func CrossSitePaths() []string { return []string{AuthorizePath, TokenPath, UserinfoPath, LogoutPath} }
+func CrossSitePaths() []string {
+	return []string{AuthorizePath, TokenPath, IntrospectPath, RevokePath, UserinfoPath, LogoutPath}
+}
 
 // only refuses other methods with 405.
 func only(handle http.HandlerFunc, methods ...string) http.HandlerFunc {

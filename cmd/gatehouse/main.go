@@ -30,6 +30,7 @@ type commands struct {
 	Groups        groupsCommand        `cmd:"" help:"Manage groups, shared ones and those of organizations."`
 	Permissions   permissionsCommand   `cmd:"" help:"Look at permissions, and at who has which and why."`
 	Tokens        tokensCommand        `cmd:"" help:"Manage API tokens."`
+	Keys          keysCommand          `cmd:"" help:"Look at signing keys, rotate and revoke them."`
 	Sessions      sessionsCommand      `cmd:"" help:"Look at signed-in browsers, and sign them out."`
 	Mail          mailCommand          `cmd:"" aliases:"outbox" help:"Send a test letter, look at the outbox."`
 	Jobs          jobsCommand          `cmd:"" help:"Look at periodic jobs, run one now."`
