@@ -76,8 +76,9 @@ func (p *Provider) readLogoutHint(ctx context.Context, request *LogoutRequest) (
 		Subject  id.User    `json:"sub"`
 		Audience id.Client  `json:"aud"`
 		Session  id.Session `json:"sid"`
+		Expires  int64      `json:"exp"` // every ID token has one, and no other JWT of this type
 	}
-	if err := p.verify(ctx, hint, typeID, &claims); err != nil || claims.Issuer != p.Issuer || claims.Subject == "" || claims.Audience == "" {
+	if err := p.verify(ctx, hint, typeID, &claims); err != nil || claims.Issuer != p.Issuer || claims.Subject == "" || claims.Audience == "" || claims.Expires == 0 {
 		return "", &LogoutError{"The id_token_hint is not an ID token of this provider."}
 	}
 	if named != "" && named != claims.Audience {
