@@ -67,8 +67,7 @@ func (h *Handler) issueCode(w http.ResponseWriter, r *http.Request, params url.V
 	if err != nil {
 		return err
 	}
-	http.Redirect(w, r, response.URL, http.StatusSeeOther)
-	return nil
+	return h.answerClient(w, r, response)
 }
 
 // establish gives the browser the session that the flow earned. Its token is fresh after every authentication.

@@ -49,6 +49,7 @@ type accessClaims struct {
 	Role         string          `json:"org_role,omitempty"`
 	Groups       []string        `json:"groups,omitempty"`
 	Permissions  []string        `json:"permissions,omitempty"`
+	Wanted       wishes          `json:"uic,omitempty"` // the userinfo part of the request's claims
 }
 
 // idClaims are the claims of an ID token (OpenID Connect Core section 2).
@@ -75,6 +76,7 @@ const (
 	scopeOpenID      = "openid"
 	scopeProfile     = "profile"
 	scopeEmail       = "email"
+	scopePhone       = "phone"
 	scopeOffline     = "offline_access"
 	scopeGroups      = "groups"
 	scopePermissions = "permissions"
@@ -122,6 +124,11 @@ func (p *Provider) accessToken(ctx context.Context, i issue, now time.Time) (str
 		if slices.Contains(i.scopes, scopePermissions) {
 			claims.Permissions = i.subject.Permissions
 		}
+		asked, err := i.asked()
+		if err != nil {
+			return "", err
+		}
+		claims.Wanted = asked.Userinfo
 	}
 	if i.client.AccessTokenFormat == FormatOpaque {
 		return p.newOpaque(ctx, claims)
@@ -146,14 +153,18 @@ func (p *Provider) idToken(ctx context.Context, i issue, access string, now time
 	if slices.Contains(i.scopes, scopeGroups) {
 		claims.Groups = i.subject.Groups
 	}
-	if len(i.subject.Extra) == 0 || !slices.Contains(i.scopes, scopeProfile) {
+	if len(i.subject.Extra) == 0 && len(i.grant.Claims) == 0 {
 		return signer.sign(typeID, claims)
 	}
-	more, err := withExtra(claims, i.subject.Extra)
+	more, err := i.moreForIDToken()
 	if err != nil {
 		return "", err
 	}
-	return signer.sign(typeID, more)
+	all, err := withExtra(claims, more)
+	if err != nil {
+		return "", err
+	}
+	return signer.sign(typeID, all)
 }
 
 // withExtra adds further claims, of which none replaces one of ours.

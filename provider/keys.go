@@ -157,7 +157,6 @@ func serveJSON(w http.ResponseWriter, r *http.Request, body []byte) {
 	tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
 	header := w.Header()
 	header.Set("Cache-Control", "public, max-age="+strconv.Itoa(int(documentAge.Seconds())))
-	header.Set("Access-Control-Allow-Origin", "*")
 	header.Set("ETag", tag)
 	if r.Header.Get("If-None-Match") == tag {
 		w.WriteHeader(http.StatusNotModified)

@@ -35,6 +35,7 @@ func (f *fixture) letLeave() {
 		stored, err := f.db.Client(t.Context(), client)
 		must(t, err)
 		stored.PostLogout, stored.BackchannelLogoutURI = []string{home, homeQuery, "com.example.app:/bye"}, tellWeb
+		stored.UserinfoAlg = "RS256"
 		if client == "short" {
 			stored.IDTokenAlg = "EdDSA"
 		}
@@ -123,7 +124,7 @@ func TestLogoutHintsThatAreNone(t *testing.T) {
 	other.restart()
 	for name, hint := range map[string]string{
 		"nonsense": "x", "algorithm none": none, "an access token": tokens.Access, "a logout token": logout, "a refresh token": tokens.Refresh,
-		"no signature": parts[0] + "." + parts[1] + ".", "another one's claims": parts[0] + "." + strings.Split(f.spaHint(), ".")[1] + "." + parts[2],
+		"signed userinfo": f.userinfo(tokens.Access).body, "no signature": parts[0] + "." + parts[1] + ".", "another one's claims": parts[0] + "." + strings.Split(f.spaHint(), ".")[1] + "." + parts[2],
 		"another issuer with the same keys": other.hint(), "too long": tokens.ID + strings.Repeat("x", 20000),
 	} {
 		for _, more := range []url.Values{form(), form("client_id", "web", "post_logout_redirect_uri", home)} {

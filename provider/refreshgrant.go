@@ -98,6 +98,10 @@ func (g *refreshGrant) HandleTokenEndpointRequest(ctx context.Context, request f
 	if err != nil {
 		return err
 	}
+	audience, err := tokenAudience(client, grant.Audience, request.GetRequestForm()[resourceParameter])
+	if err != nil {
+		return err
+	}
 	subject, err := g.subjectOrEnd(ctx, grant)
 	if err != nil {
 		return err
@@ -106,7 +110,7 @@ func (g *refreshGrant) HandleTokenEndpointRequest(ctx context.Context, request f
 	if err != nil {
 		return err
 	}
-	session.issue = issue{client: client, grant: grant, subject: subject, scopes: scopes, refresh: successor}
+	session.issue = issue{client: client, grant: grant, subject: subject, scopes: scopes, aud: audience, refresh: successor}
 	return nil
 }
 

@@ -23,6 +23,8 @@ type AccessToken struct {
 	Scopes       []string
 	Permissions  []string
 	Audience     []string
+
+	wanted wishes // what userinfo was asked for one by one
 }
 
 // ErrBadToken says that a token is malformed, forged, expired, revoked, or of another kind or issuer; nobody learns which.
@@ -39,6 +41,7 @@ func (p *Provider) VerifyAccessToken(ctx context.Context, token string) (AccessT
 	return AccessToken{
 		ID: claims.ID, Subject: claims.Subject, Client: claims.Client, Organization: claims.Organization, Role: claims.Role,
 		Session: claims.Session, Scopes: strings.Fields(claims.Scope), Permissions: claims.Permissions, Audience: claims.Audience,
+		wanted: claims.Wanted,
 	}, nil
 }
 
@@ -106,10 +109,11 @@ func (p *Provider) verify(ctx context.Context, token, typ string, claims any) er
 	return nil
 }
 
-// hintSubject reads whom an ID token of ours is about; it may have expired (OpenID Connect Core section 3.1.2.1).
+// hintSubject reads whom an ID token of ours is about; it may have expired (OpenID Connect Core section 3.1.2.1). Signed userinfo, which never
+// expires, is none.
 func (p *Provider) hintSubject(ctx context.Context, hint string) (string, error) {
 	var claims idClaims
-	if err := p.verify(ctx, hint, typeID, &claims); err != nil || claims.Issuer != p.Issuer || claims.Subject == "" {
+	if err := p.verify(ctx, hint, typeID, &claims); err != nil || claims.Issuer != p.Issuer || claims.Subject == "" || claims.Expires == 0 {
 		return "", ErrBadToken
 	}
 	return claims.Subject, nil
