@@ -254,8 +254,25 @@ func (w *town) credentialCalls() map[string]func(o objects) call {
 				return nothing(d.RemoveFactors(ctx, scope, o.user))
 			}}
 		},
+		"list-organization-sessions": func(o objects) call {
+			return sessionsOf(o, func(ctx context.Context, d *tenancy.Directory, scope tenancy.Scope) error {
+				return d.MayActOnSessionsOf(ctx, scope, o.organization, tenancy.ViewSession)
+			})
+		},
+		"end-organization-sessions": func(o objects) call {
+			return sessionsOf(o, func(ctx context.Context, d *tenancy.Directory, scope tenancy.Scope) error {
+				return d.EndSessionsOf(ctx, scope, o.organization)
+			})
+		},
 		"end-session": func(o objects) call {
 			return sessions(at("id", string(o.user), "session", string(o.session)), o.user, "", tenancy.DeleteSession)
 		},
 	}
+}
+
+// sessionsOf is about the sessions that are good for an organization alone.
+func sessionsOf(o objects, direct func(ctx context.Context, d *tenancy.Directory, scope tenancy.Scope) error) call {
+	return call{path: at("id", string(o.organization)), direct: func(ctx context.Context, d *tenancy.Directory, scope tenancy.Scope) ([]string, error) {
+		return nil, direct(ctx, d, scope)
+	}}
 }

@@ -40,6 +40,8 @@ func matrix() []cells {
 		{"end-sessions", "UNF++N+FFN", "UNFNNN+FFN", "UNFFFN+FFN", "UNFNNN+FF+"},
 		{"list-factors", "UN+++N+++N", "UNNNNN++NN", "UN+++N+++N", "UNNNNN++N+"},
 		{"remove-factors", "UN+++N+F+N", "UNNNNN+FNN", "UNFFFN+FFN", "UNNNNN+FNF"},
+		{"list-organization-sessions", "UNF++N+FFN", "UNFNNN+FFN", "", "UNFNNN+FF+"},
+		{"end-organization-sessions", "UNF++N+FFN", "UNFNNN+FFN", "", "UNFNNN+FF+"},
 		{"list-organizations", "U-+++-++F-", "U-----++F-", "", "U-----++F+"},
 		{"create-organization", "UFFFFF+FFF", "", "", ""},
 		{"organization", "UN+++N++FN", "UNNNNN++FN", "", "UNNNNN++F+"},

@@ -125,7 +125,7 @@ func TestExpiredPassword(t *testing.T) {
 // mailed opens the last letter that waits for the postman.
 func (s *server) mailed() notify.Letter {
 	s.t.Helper()
-	claimed := must(s.db.ClaimMessages(s.t.Context(), s.clock.Now(), s.clock.Now().Add(time.Minute), 100))(s.t)
+	claimed := must(s.db.ClaimMessages(s.t.Context(), notify.ChannelMail, s.clock.Now(), s.clock.Now().Add(time.Minute), 100))(s.t)
 	if len(claimed) == 0 {
 		s.t.Fatal("no mail")
 	}

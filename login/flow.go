@@ -54,6 +54,7 @@ type FirstFactor struct {
 	Subject         string          // the upstream's, empty for a password
 	Limit           id.Organization // the organization whose own connector it was: the sign-in is good for that one alone
 	UpstreamSession string
+	UpstreamHint    string // connectors.Authentication.LogoutHint
 }
 
 // Upstream is what must be known again when the browser comes back from an upstream.

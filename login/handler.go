@@ -53,6 +53,7 @@ type Handler struct {
 	Factors    *mfa.TOTP
 	Sessions   *session.Manager
 	Flows      session.Vault[Flow]
+	Returns    session.Vault[Return]
 	SetupLinks session.Vault[SetupLink]
 	Attempts   session.Store
 	Passwords  session.Guard // against guessing
@@ -81,7 +82,12 @@ func (h *Handler) Mount(r chi.Router) {
 	}
 	post(signOutPath, h.signOut)
 	get(signOutPath, toHome)
-	get("/signed-out", h.signedOut)
+	get(signedOutPath, h.signedOut)
+	get(upstreamReturnPath, h.upstreamReturn)
+	get(provider.LogoutPath, h.logout)
+	post(provider.LogoutPath, h.logoutPost)
+	post(confirmLogoutPath, h.logoutConfirmed)
+	get(confirmLogoutPath, toHome)
 	get(ResetPath, h.reset)
 	post(ResetPath, h.resetPost)
 	get(ResetPath+"/sent", h.resetSent)

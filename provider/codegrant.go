@@ -107,8 +107,11 @@ func (g *codeGrant) begin(ctx context.Context, client Client, redeemed code, req
 	return g.checkSession(ctx, session.issue.grant)
 }
 
-// checkSession refuses what was written for a session that has ended meanwhile; see EndSession.
+// checkSession refuses what was written for a session that has ended meanwhile; see EndSession. The client takes part in every other.
 func (g *codeGrant) checkSession(ctx context.Context, grant Grant) error {
+	if err := g.join(ctx, grant); err != nil {
+		return err
+	}
 	ended, err := g.Ephemeral.Any(ctx, deniedSession(grant.Session))
 	if err != nil || !ended {
 		return err

@@ -50,6 +50,9 @@ func (p *Provider) metadata() (map[string]document, error) {
 		"request_parameter_supported":                    false,
 		"request_uri_parameter_supported":                false,
 		"authorization_response_iss_parameter_supported": true,
+		"end_session_endpoint":                           p.Issuer + LogoutPath,
+		"backchannel_logout_supported":                   p.Logouts != nil,
+		"backchannel_logout_session_supported":           p.Logouts != nil,
 	}, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("encode metadata: %w", err)

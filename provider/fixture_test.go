@@ -117,7 +117,7 @@ func openOn(t testing.TB, databaseURL string) *fixture {
 	must(t, err)
 	f.db, f.ephemeral = db, db.Ephemeral()
 	f.config = provider.Config{
-		Issuer: issuer, Store: db, Ephemeral: f.ephemeral, Keys: keys, Subjects: f.people, Now: f.clock.Now, Logger: logger,
+		Issuer: issuer, Store: db, Ephemeral: f.ephemeral, Keys: keys, Subjects: f.people, Now: f.clock.Now, Logger: logger, Logouts: &outbox{},
 	}
 	for _, client := range clients() {
 		must(t, db.SaveClient(t.Context(), client))

@@ -40,7 +40,7 @@ const (
 	oauthMetadataPath       = "/.well-known/oauth-authorization-server"
 )
 
-// Config is what a provider needs. All fields but Network, Lifetimes, Outgoing and Address are required.
+// Config is what a provider needs. All fields but Network, Lifetimes, Outgoing, Address and Logouts are required.
 type Config struct {
 	Issuer    string // no trailing slash
 	Store     Store
@@ -53,6 +53,7 @@ type Config struct {
 	Lifetimes Lifetimes
 	Outgoing  *http.Client               // for what clients publish (jwks_uri); nil: nothing is fetched
 	Address   func(*http.Request) string // of whoever sent a request; nil: the peer's
+	Logouts   Logouts                    // nil: nobody is told of the end of a session
 }
 
 // Lifetimes of what the provider issues; zero fields take the values in brackets.
@@ -64,6 +65,7 @@ type Lifetimes struct {
 	RefreshAbsolute time.Duration // [90 days] however busy it is
 	Device          time.Duration // [10 min] in which the user of a device must act
 	RefreshGrace    time.Duration // [30 s] in which a client that lost our answer may repeat a refresh
+	Session         time.Duration // [30 days] the absolute end of browser sessions
 }
 
 func (l Lifetimes) withDefaults() Lifetimes {
@@ -79,6 +81,7 @@ func (l Lifetimes) withDefaults() Lifetimes {
 		{&l.RefreshAbsolute, 90 * day},
 		{&l.Device, 10 * time.Minute},
 		{&l.RefreshGrace, 30 * time.Second},
+		{&l.Session, 30 * day},
 	} {
 		if *field.value == 0 {
 			*field.value = field.or
@@ -194,7 +197,7 @@ func (p *Provider) Mount(r chi.Router) {
 // CrossSitePaths are the endpoints that act by what the request itself carries, never by cookie; requests to them may come from
 // anywhere.
 func CrossSitePaths() []string {
-	return []string{AuthorizePath, TokenPath, PushPath, IntrospectPath, RevokePath, UserinfoPath, DevicePath}
+	return []string{AuthorizePath, TokenPath, PushPath, IntrospectPath, RevokePath, UserinfoPath, DevicePath, LogoutPath}
 }
 
 // only refuses other methods with 405.
@@ -209,8 +212,8 @@ func only(handle http.HandlerFunc, methods ...string) http.HandlerFunc {
 	}
 }
 
-// EndSession denies the access tokens of a session and revokes its grants, in this order: a code exchange in flight writes its grant
-// first and looks for the denial then, so one of the two sees the other.
+// EndSession denies the access tokens of a session, revokes its grants and has its clients told, in this order: a code exchange in flight
+// writes its grant and its part in the session first and looks for the denial then, so one of the two sees the other.
 func (p *Provider) EndSession(ctx context.Context, sid id.Session) error {
 	if err := p.deny(ctx, deniedSession(sid)); err != nil {
 		return fmt.Errorf("end session: %w", err)
@@ -218,11 +221,14 @@ func (p *Provider) EndSession(ctx context.Context, sid id.Session) error {
 	if _, err := p.Store.RevokeSessionGrants(ctx, sid, p.now()); err != nil {
 		return fmt.Errorf("end session: %w", err)
 	}
+	if err := p.tell(ctx, participantsOf(sid), ""); err != nil {
+		return fmt.Errorf("tell of the end of a session: %w", err)
+	}
 	return nil
 }
 
-// EndGrantsOfUser revokes the grants of a user but for those of the session keep ("": all) and denies their access tokens. It is for
-// those that outlive their session, which EndSession does not know any more.
+// EndGrantsOfUser revokes the grants of a user but for those of the session keep ("": all), denies their access tokens and has the
+// clients told. It is for what outlives its session, which EndSession does not know any more.
 func (p *Provider) EndGrantsOfUser(ctx context.Context, user id.User, keep id.Session) error {
 	revoked, err := p.Store.RevokeUserGrants(ctx, user, keep, p.now())
 	if err != nil {
@@ -232,6 +238,9 @@ func (p *Provider) EndGrantsOfUser(ctx context.Context, user id.User, keep id.Se
 		if err := p.deny(ctx, deniedGrant(grant)); err != nil {
 			return fmt.Errorf("end grants: %w", err)
 		}
+	}
+	if err := p.tell(ctx, participantsOfUser(user), keep); err != nil {
+		return fmt.Errorf("tell of the end of sessions: %w", err)
 	}
 	return nil
 }

@@ -118,9 +118,3 @@ func (d *Directory) OwnerOf(ctx context.Context, scope Scope, organization id.Or
 	}
 	return d.Store.OwnerOf(ctx, scope, organization)
 }
-
-// MayActOnSessions says whether scope may list or end the sessions of a user by a permission: his own, or as with the account.
-func (d *Directory) MayActOnSessions(ctx context.Context, scope Scope, user id.User, permission Permission) error {
-	_, err := accountWith(ctx, d.Store, scope, user, permission)
-	return err
-}

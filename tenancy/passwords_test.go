@@ -107,6 +107,11 @@ func (e *ended) EndOfUser(_ context.Context, user id.User, keep id.Session) erro
 	return e.err
 }
 
+func (e *ended) EndOfOrganization(_ context.Context, organization id.Organization) error {
+	e.calls = append(e.calls, "of "+string(organization))
+	return e.err
+}
+
 func (f *fixture) hash(t *testing.T, user id.User) string {
 	t.Helper()
 	return must(f.db.User(t.Context(), user))(t).PasswordHash

@@ -70,6 +70,7 @@ func declaredClient(c config.Client, organization id.Organization) provider.Clie
 	client := provider.Client{
 		ID: id.Client(c.ID), Name: c.Name, Organization: organization,
 		RedirectURIs: c.RedirectURIs, PostLogout: c.PostLogoutRedirectURIs, GrantTypes: c.Grants(), Scopes: c.Scopes, Audience: c.Audience,
+		BackchannelLogoutURI: c.BackchannelLogoutURI, BackchannelSessionNeeded: c.BackchannelLogoutSessionRequired,
 		IDTokenAlg: c.IDTokenAlg, Static: true, FirstParty: true, Enabled: c.Enabled == nil || *c.Enabled, Created: now, Modified: now,
 	}
 	if c.Public {
@@ -167,9 +168,9 @@ func (r problemReport) settings(err error) {
 	}
 }
 
-func lifetimes(t config.Tokens) provider.Lifetimes {
+func lifetimes(t config.Tokens, s config.Sessions) provider.Lifetimes {
 	return provider.Lifetimes{
 		Code: time.Duration(t.Code), Access: time.Duration(t.Access), ID: time.Duration(t.ID), RefreshIdle: time.Duration(t.RefreshIdle),
-		RefreshAbsolute: time.Duration(t.RefreshAbsolute), RefreshGrace: time.Duration(t.RefreshGrace),
+		RefreshAbsolute: time.Duration(t.RefreshAbsolute), RefreshGrace: time.Duration(t.RefreshGrace), Session: time.Duration(s.Absolute),
 	}
 }
