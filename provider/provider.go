@@ -40,7 +40,7 @@ const (
 	oauthMetadataPath       = "/.well-known/oauth-authorization-server"
 )
 
-// Config is what a provider needs. All fields but Network, Lifetimes, Outgoing, Address and Logouts are required.
+// Config is what a provider needs. All fields but Lifetimes, Outgoing, Address and Logouts are required.
 type Config struct {
 	Issuer    string // no trailing slash
 	Store     Store
@@ -49,7 +49,6 @@ type Config struct {
 	Subjects  Subjects
 	Now       func() time.Time
 	Logger    *slog.Logger
-	Network   func(*http.Request) string // whose requests count together against a limit; nil: there is none
 	Lifetimes Lifetimes
 	Outgoing  *http.Client               // for what clients publish (jwks_uri); nil: nothing is fetched
 	Address   func(*http.Request) string // of whoever sent a request; nil: the peer's

@@ -115,7 +115,7 @@ func (a *app) newProvider(ctx context.Context) (*provider.Provider, error) {
 	return provider.New(ctx, provider.Config{
 		Issuer: a.config.Issuer, Store: a.db, Ephemeral: a.ephemeral, Keys: a.keys,
 		Subjects: login.Subjects{Directory: a.directory}, Now: time.Now, Logger: a.logger,
-		Network: func(r *http.Request) string { return web.Network(a.clientAddress(r)) }, Address: a.clientAddress,
+		Address:   a.clientAddress,
 		Lifetimes: lifetimes(a.config.Tokens, a.config.Sessions), Logouts: logoutOutbox{a.db, a.keys}, Outgoing: outgoingClient(a.config),
 	})
 }
