@@ -237,7 +237,7 @@ func (v *validator) clients(clients []Client) {
 		v.unique(seen, path+".id", c.ID)
 		v.clientSecret(path, c)
 		for _, grant := range c.GrantTypes {
-			v.oneOf(path+".grant_types", grant, "authorization_code", "refresh_token", "client_credentials")
+			v.oneOf(path+".grant_types", grant, "authorization_code", "refresh_token", "client_credentials", "urn:ietf:params:oauth:grant-type:device_code")
 		}
 		if slices.Contains(c.Grants(), "authorization_code") && len(c.RedirectURIs) == 0 {
 			v.wrong(path+".redirect_uris", "are missing")

@@ -44,7 +44,10 @@ func (h *Handler) finish(w http.ResponseWriter, r *http.Request, v *visit, d dec
 	if err != nil {
 		return err
 	}
-	if flow.Params == nil {
+	switch {
+	case flow.Device != "":
+		return h.approveDevice(w, r, flow.Device, authorizationOf(live, d))
+	case flow.Params == nil:
 		http.Redirect(w, r, flow.home(), http.StatusSeeOther)
 		return nil
 	}
@@ -61,14 +64,18 @@ func (f *Flow) home() string {
 
 // issueCode answers the client's request.
 func (h *Handler) issueCode(w http.ResponseWriter, r *http.Request, params url.Values, live *session.Session, d decision) error {
-	response, err := h.Provider.Complete(r.Context(), params, provider.Authorization{
-		User: live.User, Organization: d.organization.ID, Session: live.ID,
-		AuthTime: live.AuthTime, ACR: live.ACR, AMR: live.AMR,
-	})
+	response, err := h.Provider.Complete(r.Context(), params, authorizationOf(live, d))
 	if err != nil {
 		return err
 	}
 	return h.answerClient(w, r, response)
+}
+
+func authorizationOf(live *session.Session, d decision) provider.Authorization {
+	return provider.Authorization{
+		User: live.User, Organization: d.organization.ID, Session: live.ID,
+		AuthTime: live.AuthTime, ACR: live.ACR, AMR: live.AMR,
+	}
 }
 
 // establish gives the browser the session that the flow earned. Its token is fresh after every authentication.
