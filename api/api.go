@@ -96,6 +96,7 @@ func (a *API) routes() {
 	a.emails()
 	a.apiTokens()
 	a.sessions()
+	a.factors()
 	a.organizations()
 	a.memberships()
 	a.invitations()

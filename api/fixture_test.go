@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -103,6 +104,14 @@ func (o signOut) EndOfUser(ctx context.Context, user id.User, keep id.Session) e
 		if h.ID != keep && err == nil {
 			err = o.sessions.EndByID(ctx, h.ID)
 		}
+	}
+	return err
+}
+
+func (o signOut) EndOfOrganization(ctx context.Context, organization id.Organization) error {
+	headers, err := o.sessions.OfOrganization(ctx, organization)
+	for _, h := range headers {
+		err = errors.Join(err, o.sessions.EndByID(ctx, h.ID))
 	}
 	return err
 }

@@ -101,6 +101,7 @@ func TestAPITokens(t *testing.T) {
 		}
 	}
 	s.do("DELETE", path+made.text("id")+"/", s.token(ada.ID), nil).want(t, 404)
+	s.do("DELETE", me(ada)+"token/"+made.text("id")+"/", token, nil).want(t, 404)
 	s.do("DELETE", path+made.text("id")+"/", token, nil).want(t, 204)
 	s.do("GET", me(ada), narrow, nil).want(t, 401)
 	s.do("DELETE", path, token, nil).want(t, 204)
@@ -131,4 +132,25 @@ func TestSessionShowsTheFactor(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.as(multi.Reveal(), "GET", "/users/user/", nil).want(t, 200)
+}
+
+// TestSessionsOfAnOrganization: an organization signs out whom its own connector has signed in, and nobody else.
+func TestSessionsOfAnOrganization(t *testing.T) {
+	s := newServer(t)
+	harbour, castle := s.organization("harbour"), s.organization("castle")
+	root := s.token(s.superuser("root").ID)
+	ada, mona := s.member("ada", harbour.ID), s.manager("mona", castle.ID)
+	bound, live := s.signIn(ada.ID, harbour.ID)
+	whole, _ := s.signIn(ada.ID, "")
+	path := "/users/organization/" + string(harbour.ID) + "/session/"
+	rows := s.do("GET", path, root, nil).want(t, 200).results()
+	if len(rows) != 1 || rows[0]["id"] != string(live.ID) || rows[0]["user"] != string(ada.ID) || rows[0]["organization"] != string(harbour.ID) {
+		t.Errorf("%v", rows)
+	}
+	s.do("DELETE", path, s.token(ada.ID), nil).want(t, 403)
+	s.do("DELETE", path, s.token(mona.ID), nil).want(t, 403)
+	s.as(bound, "GET", me(ada), nil).want(t, 403) // it is good for harbour alone, not for the account
+	s.do("DELETE", path, root, nil).want(t, 204)
+	s.as(bound, "GET", me(ada), nil).want(t, 401)
+	s.as(whole, "GET", me(ada), nil).want(t, 200)
 }

@@ -237,7 +237,7 @@ func (v *validator) clients(clients []Client) {
 		v.unique(seen, path+".id", c.ID)
 		v.clientSecret(path, c)
 		for _, grant := range c.GrantTypes {
-			v.oneOf(path+".grant_types", grant, "authorization_code", "refresh_token", "client_credentials")
+			v.oneOf(path+".grant_types", grant, "authorization_code", "refresh_token", "client_credentials", "urn:ietf:params:oauth:grant-type:device_code")
 		}
 		if slices.Contains(c.Grants(), "authorization_code") && len(c.RedirectURIs) == 0 {
 			v.wrong(path+".redirect_uris", "are missing")
@@ -247,6 +247,11 @@ func (v *validator) clients(clients []Client) {
 		}
 		for j, uri := range c.PostLogoutRedirectURIs {
 			v.redirectURI(fmt.Sprintf("%s.post_logout_redirect_uris[%d]", path, j), uri)
+		}
+		if c.BackchannelLogoutURI != "" {
+			v.backchannelURI(path+".backchannel_logout_uri", c.BackchannelLogoutURI)
+		} else if c.BackchannelLogoutSessionRequired {
+			v.wrong(path+".backchannel_logout_session_required", "needs backchannel_logout_uri")
 		}
 		for j, scope := range c.Scopes {
 			if !scopeForm.MatchString(scope) {
@@ -280,6 +285,18 @@ func (v *validator) redirectURI(path, text string) {
 	case uri.Scheme == "https" && uri.Host != "", uri.Scheme == "http" && isLoopback(uri.Hostname()), schemeForm.MatchString(uri.Scheme):
 	default:
 		v.wrong(path, "must be https, http to a loopback address, or a private scheme such as com.example.app")
+	}
+}
+
+// backchannelURI: OpenID Connect Back-Channel Logout 1.0 section 2.2: absolute, without fragment; we post there ourselves.
+func (v *validator) backchannelURI(path, text string) {
+	uri, err := url.Parse(text)
+	switch {
+	case err != nil || uri.Hostname() == "" || uri.User != nil || strings.Contains(text, "#"):
+		v.wrong(path, "must be an absolute URL without user or fragment")
+	case uri.Scheme == "https", uri.Scheme == "http" && isLoopback(uri.Hostname()):
+	default:
+		v.wrong(path, "must be https, or http to a loopback address")
 	}
 }
 

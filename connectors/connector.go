@@ -22,6 +22,20 @@ type Connector interface {
 	Finish(ctx context.Context, callback Callback) (Identity, error)
 }
 
+// LogoutInitiator is a Connector that can sign people out at its upstream, too.
+type LogoutInitiator interface {
+	// BeginLogout makes the address to send the browser to, whose session here has just ended. It may reach the upstream (discovery);
+	// *Error otherwise. An empty address: the upstream has no way to sign out, or the operator does not want it.
+	BeginLogout(ctx context.Context, request LogoutRequest) (string, error)
+}
+
+// LogoutRequest is what signing out asks of an upstream.
+type LogoutRequest struct {
+	Hint      string // Authentication.LogoutHint of the sign-in, may be empty
+	State     string // opaque, to be returned by the upstream unchanged
+	ReturnURL string // registered at the upstream
+}
+
 // BeginRequest is what the flow asks of an upstream.
 type BeginRequest struct {
 	State       string // opaque, to be returned by the upstream unchanged
@@ -77,6 +91,7 @@ type Authentication struct {
 	ACR        string
 	AMR        []string
 	SessionKey string // the upstream's session id, for logout
+	LogoutHint string // what BeginLogout needs again, kept sealed in the session; empty where nobody signs out there; at most 8 KiB
 }
 
 // Reason classifies a failed sign-in through a connector, for the page and the log.

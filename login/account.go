@@ -43,7 +43,7 @@ func (h *Handler) switchAccount(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if live := v.facts.session; live != nil && live.User == v.facts.user() {
-		if err := h.endSession(r.Context(), v.token, live.ID); err != nil {
+		if err := h.endSession(r.Context(), live.ID); err != nil {
 			return err
 		}
 		h.Cookies.signOut(w)
@@ -55,7 +55,7 @@ func (h *Handler) switchAccount(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return h.start(w, r, Flow{Params: flow.Params})
+	return h.start(w, r, Flow{Params: flow.Params, Device: flow.Device})
 }
 
 // recent is how fresh a sign-in must be for its person to add a factor: whoever finds an open browser must not lock its owner out.
@@ -67,24 +67,4 @@ func (h *Handler) secure(w http.ResponseWriter, r *http.Request) error {
 	return h.start(w, r, Flow{Secure: true, Alert: &ui.Alert{
 		Kind: ui.AlertInfo, Title: "Sign in again first", Text: "Your last sign-in is a while ago. After this one you set up the second step.",
 	}})
-}
-
-// signOut ends the browser's session with everything that was issued from it.
-func (h *Handler) signOut(w http.ResponseWriter, r *http.Request) error {
-	v := &visit{}
-	if err := h.loadSession(r.Context(), r, v); err != nil {
-		return err
-	}
-	if v.facts.session != nil {
-		if err := h.endSession(r.Context(), v.token, v.facts.session.ID); err != nil {
-			return err
-		}
-	}
-	h.Cookies.signOut(w)
-	http.Redirect(w, r, "/signed-out", http.StatusSeeOther)
-	return nil
-}
-
-func (h *Handler) signedOut(w http.ResponseWriter, _ *http.Request) error {
-	return h.Pages.Render(w, http.StatusOK, ui.SignedOut{SignInURL: SignInPath})
 }

@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"strings"
 
-	"gatehouse/internal/id"
 	"gatehouse/internal/secret"
 	"gatehouse/mfa"
 	"gatehouse/provider"
@@ -44,7 +43,10 @@ func (h *Handler) finish(w http.ResponseWriter, r *http.Request, v *visit, d dec
 	if err != nil {
 		return err
 	}
-	if flow.Params == nil {
+	switch {
+	case flow.Device != "":
+		return h.approveDevice(w, r, flow.Device, authorizationOf(live, d))
+	case flow.Params == nil:
 		http.Redirect(w, r, flow.home(), http.StatusSeeOther)
 		return nil
 	}
@@ -61,14 +63,18 @@ func (f *Flow) home() string {
 
 // issueCode answers the client's request.
 func (h *Handler) issueCode(w http.ResponseWriter, r *http.Request, params url.Values, live *session.Session, d decision) error {
-	response, err := h.Provider.Complete(r.Context(), params, provider.Authorization{
-		User: live.User, Organization: d.organization.ID, Session: live.ID,
-		AuthTime: live.AuthTime, ACR: live.ACR, AMR: live.AMR,
-	})
+	response, err := h.Provider.Complete(r.Context(), params, authorizationOf(live, d))
 	if err != nil {
 		return err
 	}
 	return h.answerClient(w, r, response)
+}
+
+func authorizationOf(live *session.Session, d decision) provider.Authorization {
+	return provider.Authorization{
+		User: live.User, Organization: d.organization.ID, Session: live.ID,
+		AuthTime: live.AuthTime, ACR: live.ACR, AMR: live.AMR,
+	}
 }
 
 // establish gives the browser the session that the flow earned. Its token is fresh after every authentication.
@@ -93,13 +99,13 @@ func (h *Handler) establish(w http.ResponseWriter, r *http.Request, v *visit, fl
 	if live != nil && live.User == signedIn.User && live.Organization == signedIn.Organization {
 		renewed, err := h.renew(ctx, w, v.token, func(s *session.Session) {
 			s.AuthTime, s.AMR, s.ACR = signedIn.AuthTime, signedIn.AMR, signedIn.ACR
-			s.Connector, s.UpstreamSession = signedIn.Connector, signedIn.UpstreamSession
+			s.Connector, s.UpstreamSession, s.UpstreamHint = signedIn.Connector, signedIn.UpstreamSession, signedIn.UpstreamHint
 		})
 		if !errors.Is(err, store.ErrNotFound) { // it ended a moment ago; the person has just signed in all the same
 			return renewed, err
 		}
 	} else if live != nil {
-		if err := h.endSession(ctx, v.token, live.ID); err != nil {
+		if err := h.endSession(ctx, live.ID); err != nil {
 			return nil, err
 		}
 	}
@@ -115,7 +121,7 @@ func (h *Handler) newSession(r *http.Request, flow Flow) session.Session {
 	signedIn := session.Session{
 		User: flow.First.User, Organization: flow.First.Limit, AuthTime: flow.First.At,
 		AMR: []string{flow.First.Method}, ACR: ACRSingle,
-		Connector: flow.First.Connector, UpstreamSession: flow.First.UpstreamSession,
+		Connector: flow.First.Connector, UpstreamSession: flow.First.UpstreamSession, UpstreamHint: flow.First.UpstreamHint,
 		Address: h.Address(r), Agent: clip(r.UserAgent()),
 	}
 	if flow.FactorOf == flow.First.User {
@@ -146,12 +152,4 @@ func (h *Handler) renew(ctx context.Context, w http.ResponseWriter, old secret.T
 
 func (h *Handler) recordLogin(ctx context.Context, first *FirstFactor) error {
 	return h.Directory.RecordLogin(ctx, tenancy.System("sign-in"), first.User, first.Method, first.Connector, first.Subject)
-}
-
-// endSession signs the browser out everywhere: its session, its grants and its access tokens.
-func (h *Handler) endSession(ctx context.Context, token secret.Text, sid id.Session) error {
-	if err := h.Sessions.End(ctx, token); err != nil {
-		return err
-	}
-	return h.Provider.EndSession(ctx, sid)
 }

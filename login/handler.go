@@ -37,6 +37,7 @@ const (
 	accountPath      = SignInPath + "/account"
 	switchPath       = SignInPath + "/another"
 	securePath       = SignInPath + "/secure"
+	deviceFormPath   = SignInPath + "/device"
 	signOutPath      = "/signout"
 )
 
@@ -52,6 +53,7 @@ type Handler struct {
 	Factors    *mfa.TOTP
 	Sessions   *session.Manager
 	Flows      session.Vault[Flow]
+	Returns    session.Vault[Return]
 	SetupLinks session.Vault[SetupLink]
 	Attempts   session.Store
 	Passwords  session.Guard // against guessing
@@ -73,14 +75,19 @@ func (h *Handler) Mount(r chi.Router) {
 	get(CallbackPath+"{connector}", h.callback)
 	for path, handle := range map[string]web.Handler{
 		passwordPath: h.password, connectorPath: h.connector, factorPath: h.factor, enrolPath: h.enrol, organizationPath: h.organization, accountPath: h.account,
-		newPasswordPath: h.newPassword, switchPath: h.switchAccount, securePath: h.secure,
+		newPasswordPath: h.newPassword, switchPath: h.switchAccount, securePath: h.secure, deviceFormPath: h.decideDevice,
 	} {
 		post(path, handle)
 		get(path, backToFlow) // what a form answered stays in the address bar
 	}
 	post(signOutPath, h.signOut)
 	get(signOutPath, toHome)
-	get("/signed-out", h.signedOut)
+	get(signedOutPath, h.signedOut)
+	get(upstreamReturnPath, h.upstreamReturn)
+	get(provider.LogoutPath, h.logout)
+	post(provider.LogoutPath, h.logoutPost)
+	post(confirmLogoutPath, h.logoutConfirmed)
+	get(confirmLogoutPath, toHome)
 	get(ResetPath, h.reset)
 	post(ResetPath, h.resetPost)
 	get(ResetPath+"/sent", h.resetSent)
@@ -90,6 +97,11 @@ func (h *Handler) Mount(r chi.Router) {
 	get(ConfirmPath, h.confirm)
 	post(ConfirmPath, h.confirmPost)
 	get(ConfirmPath+"/done", h.confirmDone)
+	get(devicePath, h.device)
+	post(devicePath, h.devicePost)
+	get(deviceScreenPath, h.deviceScreen)
+	get(deviceApprovedPath, h.deviceApproved)
+	get(deviceDeniedPath, h.deviceDenied)
 	get(SetupPath, h.setup)
 	post(SetupPath, h.setupPost)
 	get(tenancy.InvitationPath, h.invitation)

@@ -54,6 +54,7 @@ type house struct {
 	provider  *provider.Provider
 	upstream  *upstream
 	log       *safeBuffer
+	notices   notices
 	harbour   tenancy.Organization // demands no factor
 	castle    tenancy.Organization // demands one
 	ada       tenancy.User         // in harbour, with a password
@@ -86,6 +87,9 @@ type upstream struct {
 	begin    error
 	finish   error
 	finished []connectors.Callback
+	keeps    bool  // does not sign out
+	leave    error // of signing out
+	left     []connectors.LogoutRequest
 }
 
 func (u *upstream) Begin(_ context.Context, r connectors.BeginRequest) (connectors.Redirect, error) {
@@ -165,7 +169,7 @@ func (h *house) assemble() http.Handler {
 	keys := must[*seal.Keys](t)(seal.NewKeys(seal.NewMaster()))
 	ephemeral := h.db.Ephemeral()
 	h.provider = must[*provider.Provider](t)(provider.New(t.Context(), provider.Config{
-		Issuer: h.url, Store: h.db, Ephemeral: ephemeral, Keys: keys, Subjects: login.Subjects{Directory: h.directory}, Now: h.clock.Now, Logger: logger,
+		Issuer: h.url, Store: h.db, Ephemeral: ephemeral, Keys: keys, Subjects: login.Subjects{Directory: h.directory}, Now: h.clock.Now, Logger: logger, Logouts: &h.notices,
 	}))
 	h.handler = &login.Handler{
 		Issuer: h.url, Provider: h.provider, Directory: h.directory, Pages: must[*ui.Renderer](t)(ui.New()), Now: h.clock.Now,
@@ -177,6 +181,7 @@ func (h *house) assemble() http.Handler {
 		Factors:    &mfa.TOTP{Store: h.db, Attempts: ephemeral, Keys: keys, Now: h.clock.Now, Issuer: "Test"},
 		Sessions:   session.New(session.ManagerConfig{Store: ephemeral, Keys: keys, Now: h.clock.Now, Idle: 8 * time.Hour, Absolute: 24 * time.Hour}),
 		Flows:      session.Vault[login.Flow]{Kind: session.KindFlow, Store: ephemeral, Keys: keys, Now: h.clock.Now},
+		Returns:    session.Vault[login.Return]{Kind: session.KindReturn, Store: ephemeral, Keys: keys, Now: h.clock.Now},
 		SetupLinks: session.Vault[login.SetupLink]{Kind: session.KindSetup, Store: ephemeral, Keys: keys, Now: h.clock.Now},
 		Attempts:   ephemeral, Passwords: session.Guard{Store: ephemeral, Now: h.clock.Now, Name: "password"}, Cookies: login.NewCookies(must[*url.URL](t)(url.Parse(h.url))),
 		Address: func(r *http.Request) string {

@@ -28,13 +28,14 @@ const (
 	stepEnrol        step = "enrol factor"
 	stepOrganization step = "pick organization"
 	stepRefuse       step = "refuse"
+	stepApprove      step = "approve device"
 	stepDone         step = "done"
 )
 
 // decision is the outcome of next.
 type decision struct {
 	step         step
-	organization *tenancy.Organization // stepEnrol, stepDone: the one the sign-in is for; nil without a client
+	organization *tenancy.Organization // stepEnrol, stepApprove, stepDone: the one the sign-in is for; nil without a client
 	choices      []tenancy.Place       // stepOrganization
 	refusal      refusal               // stepRefuse
 }
@@ -86,6 +87,9 @@ func next(f facts) decision {
 	case mfa.StepPrompt:
 		found.step = stepPrompt
 	case mfa.StepNone:
+		if f.flow.Device != "" {
+			found.step = stepApprove
+		}
 	}
 	return found
 }

@@ -19,8 +19,25 @@ var _ tenancy.Sessions = SignOut{}
 
 // EndOfUser implements tenancy.Sessions. Grants end, too, whose session is over already.
 func (s SignOut) EndOfUser(ctx context.Context, user id.User, keep id.Session) error {
+	of := func(ctx context.Context) ([]session.Header, error) { return s.Sessions.OfUser(ctx, user) }
+	if err := s.endAll(ctx, of, keep); err != nil {
+		return err
+	}
+	return s.Provider.EndGrantsOfUser(ctx, user, keep)
+}
+
+// EndOfOrganization implements tenancy.Sessions.
+func (s SignOut) EndOfOrganization(ctx context.Context, organization id.Organization) error {
+	of := func(ctx context.Context) ([]session.Header, error) {
+		return s.Sessions.OfOrganization(ctx, organization)
+	}
+	return s.endAll(ctx, of, "")
+}
+
+// endAll ends listed sessions until there are none but keep: the list is bounded.
+func (s SignOut) endAll(ctx context.Context, list func(context.Context) ([]session.Header, error), keep id.Session) error {
 	for {
-		headers, err := s.Sessions.OfUser(ctx, user)
+		headers, err := list(ctx)
 		if err != nil {
 			return err
 		}
@@ -34,16 +51,16 @@ func (s SignOut) EndOfUser(ctx context.Context, user id.User, keep id.Session) e
 			}
 			ended++
 		}
-		if ended == 0 { // the list is bounded: there may be more than the first showed
-			return s.Provider.EndGrantsOfUser(ctx, user, keep)
+		if ended == 0 {
+			return nil
 		}
 	}
 }
 
-// End ends one session, with everything that was issued from it.
+// End ends one session, with everything that was issued from it. The session itself goes last, so that who fails half way finds it again.
 func (s SignOut) End(ctx context.Context, sid id.Session) error {
-	if err := s.Sessions.EndByID(ctx, sid); err != nil {
+	if err := s.Provider.EndSession(ctx, sid); err != nil {
 		return err
 	}
-	return s.Provider.EndSession(ctx, sid)
+	return s.Sessions.EndByID(ctx, sid)
 }

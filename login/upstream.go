@@ -126,7 +126,7 @@ func (h *Handler) identify(r *http.Request, configured connectors.Configured, up
 	}
 	return &FirstFactor{
 		User: user, At: at, Method: amrFederated, Connector: configured.ID, Subject: identity.Subject,
-		Limit: configured.Organization, UpstreamSession: identity.Auth.SessionKey,
+		Limit: configured.Organization, UpstreamSession: identity.Auth.SessionKey, UpstreamHint: identity.Auth.LogoutHint,
 	}, "", nil
 }
 

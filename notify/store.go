@@ -11,9 +11,9 @@ import (
 type Store interface {
 	// Enqueue adds a message.
 	Enqueue(ctx context.Context, m Message) error
-	// ClaimMessages takes up to limit waiting messages that are due at now, oldest first, and counts an attempt on each. Nobody else
-	// gets them before until; at until they are due again.
-	ClaimMessages(ctx context.Context, now, until time.Time, limit int) ([]Message, error)
+	// ClaimMessages takes up to limit waiting messages of a channel that are due at now, oldest first, and counts an attempt on each.
+	// Nobody else gets them before until; at until they are due again.
+	ClaimMessages(ctx context.Context, channel Channel, now, until time.Time, limit int) ([]Message, error)
 	// SettleMessage writes State, NextAttempt, LastError, Sent and Content of a claimed message. store.ErrStale if it was claimed
 	// again since (its Attempts differ) or no longer waits.
 	SettleMessage(ctx context.Context, m Message) error

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"crypto/subtle"
 	"encoding/json"
 	"slices"
@@ -90,6 +91,9 @@ func (c *Client) hasSecret(shown string, now time.Time) bool {
 	}
 	return found
 }
+
+// idTokenAlgorithm is what the client's ID tokens and logout tokens are signed with.
+func (c *Client) idTokenAlgorithm() string { return cmp.Or(c.IDTokenAlg, algRS256) }
 
 // may reports whether a grant type is registered.
 func (c *Client) may(grant string) bool { return slices.Contains(c.GrantTypes, grant) }

@@ -85,6 +85,11 @@ func (g *codeGrant) HandleTokenEndpointRequest(ctx context.Context, request fosi
 	if err != nil {
 		return err
 	}
+	return g.begin(ctx, client, redeemed, request, session)
+}
+
+// begin makes a grant of what a user has agreed to, and says in the session what to issue.
+func (g *codeGrant) begin(ctx context.Context, client Client, redeemed code, request fosite.AccessRequester, session *grantSession) error {
 	audience, err := tokenAudience(client, redeemed.Audience, request.GetRequestForm()[resourceParameter])
 	if err != nil {
 		return err
@@ -102,8 +107,11 @@ func (g *codeGrant) HandleTokenEndpointRequest(ctx context.Context, request fosi
 	return g.checkSession(ctx, session.issue.grant)
 }
 
-// checkSession refuses what was written for a session that has ended meanwhile; see EndSession.
+// checkSession refuses what was written for a session that has ended meanwhile; see EndSession. The client takes part in every other.
 func (g *codeGrant) checkSession(ctx context.Context, grant Grant) error {
+	if err := g.join(ctx, grant); err != nil {
+		return err
+	}
 	ended, err := g.Ephemeral.Any(ctx, deniedSession(grant.Session))
 	if err != nil || !ended {
 		return err

@@ -117,7 +117,7 @@ func openOn(t testing.TB, databaseURL string) *fixture {
 	must(t, err)
 	f.db, f.ephemeral = db, db.Ephemeral()
 	f.config = provider.Config{
-		Issuer: issuer, Store: db, Ephemeral: f.ephemeral, Keys: keys, Subjects: f.people, Now: f.clock.Now, Logger: logger,
+		Issuer: issuer, Store: db, Ephemeral: f.ephemeral, Keys: keys, Subjects: f.people, Now: f.clock.Now, Logger: logger, Logouts: &outbox{},
 	}
 	for _, client := range clients() {
 		must(t, db.SaveClient(t.Context(), client))
@@ -203,6 +203,13 @@ func clients() []provider.Client {
 		},
 		{
 			ID: "nocode", Name: "No code", Secrets: []provider.ClientSecret{{Hash: secret.Hash(webSecret)}}, RedirectURIs: []string{webRedirect}, GrantTypes: []string{"client_credentials"},
+			Enabled: true, Created: at, Modified: at,
+		},
+		{
+			ID: "tv", Name: "Television", AuthMethod: provider.AuthNone, GrantTypes: []string{deviceGrantType, "refresh_token"}, Scopes: all, Enabled: true, Created: at, Modified: at,
+		},
+		{
+			ID: "printer", Name: "Printer", Secrets: []provider.ClientSecret{{Hash: secret.Hash(webSecret)}}, GrantTypes: []string{deviceGrantType}, Scopes: []string{"openid"},
 			Enabled: true, Created: at, Modified: at,
 		},
 		{ID: "nosecret", GrantTypes: []string{"client_credentials"}, Enabled: true, Created: at, Modified: at},

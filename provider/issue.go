@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -142,14 +141,13 @@ func (p *Provider) accessToken(ctx context.Context, i issue, now time.Time) (str
 }
 
 func (p *Provider) idToken(ctx context.Context, i issue, access string, now time.Time) (string, error) {
-	algorithm := cmp.Or(i.client.IDTokenAlg, algRS256)
-	signer, err := p.keys.signer(ctx, algorithm)
+	signer, err := p.keys.signer(ctx, i.client.idTokenAlgorithm())
 	if err != nil {
 		return "", err
 	}
 	claims := idClaims{
 		Issuer: p.Issuer, Subject: string(i.grant.User), Audience: i.client.ID, Expires: now.Add(p.Lifetimes.ID).Unix(), IssuedAt: now.Unix(),
-		AuthTime: i.grant.AuthTime.Unix(), Nonce: i.nonce, ACR: i.grant.ACR, AMR: i.grant.AMR, AccessHash: halfHash(algorithm, access),
+		AuthTime: i.grant.AuthTime.Unix(), Nonce: i.nonce, ACR: i.grant.ACR, AMR: i.grant.AMR, AccessHash: halfHash(signer.algorithm, access),
 		Session: i.grant.Session, Organization: i.grant.Organization, Slug: i.subject.OrganizationSlug, Role: i.subject.Role,
 	}
 	if slices.Contains(i.scopes, scopeGroups) {

@@ -21,6 +21,7 @@ import (
 const (
 	typeAccess = "at+jwt"
 	typeID     = "JWT"
+	typeLogout = "logout+jwt" // OpenID Connect Back-Channel Logout 1.0 section 2.4
 )
 
 // signer makes compact JWS (RFC 7515 section 3.1) with one key. Headers are encoded once.
@@ -32,7 +33,7 @@ type signer struct {
 
 func newSigner(algorithm, kid string, private crypto.Signer) *signer {
 	s := &signer{algorithm: algorithm, private: private, headers: map[string]string{}}
-	for _, typ := range []string{typeAccess, typeID} {
+	for _, typ := range []string{typeAccess, typeID, typeLogout} {
 		header := fmt.Sprintf(`{"alg":%q,"kid":%q,"typ":%q}`, algorithm, kid, typ)
 		s.headers[typ] = base64.RawURLEncoding.EncodeToString([]byte(header)) + "."
 	}

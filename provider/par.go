@@ -10,6 +10,7 @@ import (
 
 	"gatehouse/internal/id"
 	"gatehouse/internal/secret"
+	"gatehouse/internal/web"
 	"gatehouse/session"
 	"gatehouse/store"
 )
@@ -76,10 +77,7 @@ func (p *Provider) keepPushed(w http.ResponseWriter, r *http.Request) (secret.Te
 
 // countPush bounds what clients that prove nothing, and so anybody, can have kept here.
 func (p *Provider) countPush(r *http.Request) error {
-	if p.Network == nil {
-		return nil
-	}
-	key := session.Key{Kind: session.KindAttempt, ID: secret.Hash("pushed requests of " + p.Network(r))}
+	key := session.Key{Kind: session.KindAttempt, ID: secret.Hash("pushed requests of " + web.Network(p.Address(r)))}
 	count, ends, err := p.Ephemeral.Hit(r.Context(), key, pushWindow)
 	if err != nil || count <= pushesPerNetwork {
 		return err

@@ -208,7 +208,7 @@ func (c crowded) Hit(ctx context.Context, key session.Key, window time.Duration)
 // TestTooManyPushes: whoever proves nothing has a limit for his network; clients that authenticate have none.
 func TestTooManyPushes(t *testing.T) {
 	f := open(t)
-	f.config.Ephemeral, f.config.Network = crowded{f.ephemeral}, func(r *http.Request) string { return r.RemoteAddr }
+	f.config.Ephemeral = crowded{f.ephemeral}
 	f.restart()
 	public := request("client_id", "spa", "redirect_uri", "https://spa.example.com/", "resource", "")
 	f.push(public)

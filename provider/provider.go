@@ -21,6 +21,7 @@ import (
 	"gatehouse/internal/id"
 	"gatehouse/internal/seal"
 	"gatehouse/internal/secret"
+	"gatehouse/internal/web"
 	"gatehouse/session"
 )
 
@@ -31,6 +32,7 @@ const (
 	IntrospectPath = "/oauth2/introspect"
 	RevokePath     = "/oauth2/revoke"
 	PushPath       = "/oauth2/par"
+	DevicePath     = "/oauth2/device_authorization"
 	UserinfoPath   = "/oauth2/userinfo"
 	KeysPath       = "/oauth2/jwks"
 
@@ -38,7 +40,7 @@ const (
 	oauthMetadataPath       = "/.well-known/oauth-authorization-server"
 )
 
-// Config is what a provider needs. All fields but Network and Lifetimes are required.
+// Config is what a provider needs. All fields but Lifetimes, Outgoing, Address and Logouts are required.
 type Config struct {
 	Issuer    string // no trailing slash
 	Store     Store
@@ -47,8 +49,10 @@ type Config struct {
 	Subjects  Subjects
 	Now       func() time.Time
 	Logger    *slog.Logger
-	Network   func(*http.Request) string // whose requests count together against a limit; nil: there is none
 	Lifetimes Lifetimes
+	Outgoing  *http.Client               // for what clients publish (jwks_uri); nil: nothing is fetched
+	Address   func(*http.Request) string // of whoever sent a request; nil: the peer's
+	Logouts   Logouts                    // nil: nobody is told of the end of a session
 }
 
 // Lifetimes of what the provider issues; zero fields take the values in brackets.
@@ -58,7 +62,9 @@ type Lifetimes struct {
 	ID              time.Duration // [10 min]
 	RefreshIdle     time.Duration // [14 days] a grant that is not used for so long has ended
 	RefreshAbsolute time.Duration // [90 days] however busy it is
+	Device          time.Duration // [10 min] in which the user of a device must act
 	RefreshGrace    time.Duration // [30 s] in which a client that lost our answer may repeat a refresh
+	Session         time.Duration // [30 days] the absolute end of browser sessions
 }
 
 func (l Lifetimes) withDefaults() Lifetimes {
@@ -72,7 +78,9 @@ func (l Lifetimes) withDefaults() Lifetimes {
 		{&l.ID, 10 * time.Minute},
 		{&l.RefreshIdle, 14 * day},
 		{&l.RefreshAbsolute, 90 * day},
+		{&l.Device, 10 * time.Minute},
 		{&l.RefreshGrace, 30 * time.Second},
+		{&l.Session, 30 * day},
 	} {
 		if *field.value == 0 {
 			*field.value = field.or
@@ -108,14 +116,18 @@ type Subject struct {
 // Provider is one issuer. It is safe for concurrent use.
 type Provider struct {
 	Config
-	clients   *clientCache
-	keys      *keyring
-	codes     session.Vault[code]
-	opaque    session.Vault[accessClaims]
-	pushes    session.Vault[pushed]
-	authorize *fosite.Fosite
-	grants    map[string]*fosite.Fosite // by grant type
-	documents map[string]document
+	clients    *clientCache
+	guard      *clientGuard
+	clientKeys *clientKeys
+	keys       *keyring
+	codes      session.Vault[code]
+	devices    session.Vault[device]
+	userCodes  session.Vault[string] // device codes
+	opaque     session.Vault[accessClaims]
+	pushes     session.Vault[pushed]
+	authorize  *fosite.Fosite
+	grants     map[string]*fosite.Fosite // by grant type
+	documents  map[string]document
 
 	refreshTags *seal.Keys // a key of its own
 }
@@ -124,6 +136,12 @@ type Provider struct {
 func New(ctx context.Context, c Config) (*Provider, error) {
 	c.Lifetimes = c.Lifetimes.withDefaults()
 	p := &Provider{Config: c, clients: newClientCache(c.Store, c.Now), refreshTags: c.Keys.With(secret.New("tags of refresh tokens"))}
+	if p.Address == nil {
+		p.Address = func(r *http.Request) string { return web.ClientAddress(r, nil) }
+	}
+	p.guard, p.clientKeys = newClientGuard(c.Ephemeral, c.Now), newClientKeys(c)
+	p.devices = session.Vault[device]{Kind: session.KindDevice, Store: c.Ephemeral, Keys: c.Keys, Now: c.Now}
+	p.userCodes = session.Vault[string]{Kind: session.KindDevice, Store: c.Ephemeral, Keys: c.Keys, Now: c.Now}
 	p.pushes = session.Vault[pushed]{Kind: session.KindPushed, Store: c.Ephemeral, Keys: c.Keys, Now: c.Now}
 	p.codes = session.Vault[code]{Kind: session.KindCode, Store: c.Ephemeral, Keys: c.Keys, Now: c.Now}
 	p.opaque = session.Vault[accessClaims]{Kind: session.KindOpaque, Store: c.Ephemeral, Keys: c.Keys, Now: c.Now}
@@ -146,7 +164,7 @@ func (p *Provider) compose() {
 	p.authorize = fosite.NewOAuth2Provider(p.clients, config)
 	p.grants = map[string]*fosite.Fosite{}
 	for grant, handler := range map[string]fosite.TokenEndpointHandler{
-		grantCode: codes, grantRefresh: &refreshGrant{p}, grantClient: newClientGrant(p),
+		grantCode: codes, grantRefresh: &refreshGrant{p}, grantClient: newClientGrant(p), grantDevice: &deviceGrant{codes},
 	} {
 		config := p.fositeConfig()
 		config.TokenEndpointHandlers = fosite.TokenEndpointHandlers{handler}
@@ -170,6 +188,7 @@ func (p *Provider) Mount(r chi.Router) {
 	r.HandleFunc(TokenPath, fromAnywhere(p.token, http.MethodPost))
 	r.HandleFunc(IntrospectPath, only(p.introspect, http.MethodPost))
 	r.HandleFunc(RevokePath, fromAnywhere(p.revocation, http.MethodPost))
+	r.HandleFunc(DevicePath, only(p.deviceAuthorization, http.MethodPost))
 	r.HandleFunc(PushPath, fromAnywhere(p.push, http.MethodPost))
 	r.HandleFunc(UserinfoPath, fromAnywhere(p.userinfo, http.MethodGet, http.MethodPost))
 }
@@ -177,7 +196,7 @@ func (p *Provider) Mount(r chi.Router) {
 // CrossSitePaths are the endpoints that act by what the request itself carries, never by cookie; requests to them may come from
 // anywhere.
 func CrossSitePaths() []string {
-	return []string{AuthorizePath, TokenPath, PushPath, IntrospectPath, RevokePath, UserinfoPath}
+	return []string{AuthorizePath, TokenPath, PushPath, IntrospectPath, RevokePath, UserinfoPath, DevicePath, LogoutPath}
 }
 
 // only refuses other methods with 405.
@@ -192,8 +211,8 @@ func only(handle http.HandlerFunc, methods ...string) http.HandlerFunc {
 	}
 }
 
-// EndSession denies the access tokens of a session and revokes its grants, in this order: a code exchange in flight writes its grant
-// first and looks for the denial then, so one of the two sees the other.
+// EndSession denies the access tokens of a session, revokes its grants and has its clients told, in this order: a code exchange in flight
+// writes its grant and its part in the session first and looks for the denial then, so one of the two sees the other.
 func (p *Provider) EndSession(ctx context.Context, sid id.Session) error {
 	if err := p.deny(ctx, deniedSession(sid)); err != nil {
 		return fmt.Errorf("end session: %w", err)
@@ -201,11 +220,14 @@ func (p *Provider) EndSession(ctx context.Context, sid id.Session) error {
 	if _, err := p.Store.RevokeSessionGrants(ctx, sid, p.now()); err != nil {
 		return fmt.Errorf("end session: %w", err)
 	}
+	if err := p.tell(ctx, participantsOf(sid), ""); err != nil {
+		return fmt.Errorf("tell of the end of a session: %w", err)
+	}
 	return nil
 }
 
-// EndGrantsOfUser revokes the grants of a user but for those of the session keep ("": all) and denies their access tokens. It is for
-// those that outlive their session, which EndSession does not know any more.
+// EndGrantsOfUser revokes the grants of a user but for those of the session keep ("": all), denies their access tokens and has the
+// clients told. It is for what outlives its session, which EndSession does not know any more.
 func (p *Provider) EndGrantsOfUser(ctx context.Context, user id.User, keep id.Session) error {
 	revoked, err := p.Store.RevokeUserGrants(ctx, user, keep, p.now())
 	if err != nil {
@@ -215,6 +237,9 @@ func (p *Provider) EndGrantsOfUser(ctx context.Context, user id.User, keep id.Se
 		if err := p.deny(ctx, deniedGrant(grant)); err != nil {
 			return fmt.Errorf("end grants: %w", err)
 		}
+	}
+	if err := p.tell(ctx, participantsOfUser(user), keep); err != nil {
+		return fmt.Errorf("tell of the end of sessions: %w", err)
 	}
 	return nil
 }

@@ -18,22 +18,6 @@ const endingFor = time.Minute
 // endedKey marks a session as ended, for a Renew that holds it in its hands while EndByID looks for it.
 func endedKey(sid id.Session) Key { return Key{Kind: KindSession, ID: "ended:" + string(sid)} }
 
-// End ends the session of a token, if there is one, under whatever token it goes by then.
-func (m *Manager) End(ctx context.Context, token secret.Text) error {
-	entry, err := m.Store.Find(ctx, tokenKey(token))
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	s, err := m.decode(token, entry)
-	if err != nil {
-		return m.Store.Delete(ctx, tokenKey(token))
-	}
-	return m.EndByID(ctx, s.ID)
-}
-
 // EndByID ends a session by its public name, if it exists. A concurrent Renew does not bring it back.
 func (m *Manager) EndByID(ctx context.Context, sid id.Session) error {
 	// The mark comes before the list: what Renew creates after the list then meets the mark.
@@ -66,7 +50,28 @@ func (m *Manager) stillOn(ctx context.Context, token secret.Text, sid id.Session
 
 // OfUser lists a user's sessions, newest first, at most 1,000. It leaves out those whose encryption key is gone, as Find does.
 func (m *Manager) OfUser(ctx context.Context, user id.User) ([]Header, error) {
-	listed, err := m.Store.List(ctx, KindSession, userIndex(user))
+	return m.headers(ctx, userIndex(user))
+}
+
+// Header finds a session by its public name; store.ErrNotFound if there is none.
+func (m *Manager) Header(ctx context.Context, sid id.Session) (Header, error) {
+	found, err := m.headers(ctx, sidIndex(sid))
+	if err == nil && len(found) == 0 {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		return Header{}, err
+	}
+	return found[0], nil
+}
+
+// OfOrganization lists the sessions that are good for an organization alone, as OfUser does.
+func (m *Manager) OfOrganization(ctx context.Context, organization id.Organization) ([]Header, error) {
+	return m.headers(ctx, organizationIndex(organization))
+}
+
+func (m *Manager) headers(ctx context.Context, index string) ([]Header, error) {
+	listed, err := m.Store.List(ctx, KindSession, index)
 	if err != nil {
 		return nil, err
 	}

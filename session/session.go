@@ -26,6 +26,7 @@ type Session struct {
 	ACR             string
 	Connector       id.Connector // empty for a local sign-in
 	UpstreamSession string
+	UpstreamHint    string // what signing out at the upstream needs; it may name the person
 	Created         time.Time
 	LastSeen        time.Time // to the minute
 	Expires         time.Time // absolute end
@@ -156,12 +157,16 @@ func (m *Manager) Renew(ctx context.Context, token secret.Text, change func(*Ses
 
 func userIndex(user id.User) string { return "user:" + string(user) }
 
+func organizationIndex(organization id.Organization) string {
+	return "organization:" + string(organization)
+}
+
 func sidIndex(sid id.Session) string { return "sid:" + string(sid) }
 
 func (s Session) indexes() []string {
 	indexes := []string{userIndex(s.User), sidIndex(s.ID)}
 	if s.Organization != "" {
-		indexes = append(indexes, "organization:"+string(s.Organization))
+		indexes = append(indexes, organizationIndex(s.Organization))
 	}
 	if s.UpstreamSession != "" {
 		indexes = append(indexes, upstreamIndex(s.Connector, s.UpstreamSession))

@@ -22,6 +22,7 @@ const (
 	KindDevice      Kind = "device"      // devices that wait for their user
 	KindOpaque      Kind = "opaque"      // what opaque access tokens mean
 	KindParticipant Kind = "participant" // clients that a session's end has to be told to
+	KindReturn      Kind = "return"      // where browsers go on to after signing out at an upstream
 	KindChallenge   Kind = "challenge"   // sign-ins through the REST API that wait for a second factor
 )
 

@@ -32,6 +32,9 @@ type Directory struct {
 type Sessions interface {
 	// EndOfUser ends the sessions of a user but for keep ("": all), with everything that was issued from them.
 	EndOfUser(ctx context.Context, user id.User, keep id.Session) error
+	// EndOfOrganization ends the sessions that are good for an organization alone, because people came through its own connector, with
+	// everything that was issued from them.
+	EndOfOrganization(ctx context.Context, organization id.Organization) error
 }
 
 // Sentinels for what callers branch on.
@@ -86,7 +89,8 @@ func (d *Directory) event(scope Scope, action, object string, organization id.Or
 	}
 }
 
-func (d *Directory) now() time.Time { return d.Now().UTC() }
+// now is as exact as the store keeps times, so that what a call returns is what later ones read.
+func (d *Directory) now() time.Time { return d.Now().UTC().Truncate(time.Microsecond) }
 
 // write runs work and records the event in one transaction.
 func (d *Directory) write(ctx context.Context, event audit.Event, work func(tx Store) error) error {
@@ -115,7 +119,7 @@ func (d *Directory) Atomically(ctx context.Context, work func(d *Directory) erro
 		return err
 	}
 	for _, e := range later {
-		if err := d.Sessions.EndOfUser(ctx, e.user, e.keep); err != nil {
+		if err := e.happen(ctx, d.Sessions); err != nil {
 			return fmt.Errorf("end sessions: %w", err)
 		}
 	}
@@ -126,14 +130,29 @@ func (d *Directory) Atomically(ctx context.Context, work func(d *Directory) erro
 // for the transaction, and the transaction for it.
 type endings []ending
 
+// ending is the end of a user's sessions, or of an organization's.
 type ending struct {
-	user id.User
-	keep id.Session
+	user         id.User
+	keep         id.Session
+	organization id.Organization
+}
+
+func (e ending) happen(ctx context.Context, sessions Sessions) error {
+	if e.organization != "" {
+		return sessions.EndOfOrganization(ctx, e.organization)
+	}
+	return sessions.EndOfUser(ctx, e.user, e.keep)
 }
 
 // EndOfUser implements Sessions.
 func (e *endings) EndOfUser(_ context.Context, user id.User, keep id.Session) error {
-	*e = append(*e, ending{user, keep})
+	*e = append(*e, ending{user: user, keep: keep})
+	return nil
+}
+
+// EndOfOrganization implements Sessions.
+func (e *endings) EndOfOrganization(_ context.Context, organization id.Organization) error {
+	*e = append(*e, ending{organization: organization})
 	return nil
 }
 

@@ -92,7 +92,8 @@ func (d *Directory) saveOrganization(ctx context.Context, tx Store, scope Scope,
 }
 
 // SetOrganizationActive disables or enables an organization. Whoever sees every organization and has users.change_organization
-// may, and its owner with that permission; another manager would lock himself out. version is as in OrganizationChange.
+// may, and its owner with that permission; another manager would lock himself out. version is as in OrganizationChange. Afterwards the
+// sessions end that are good for a disabled organization alone.
 func (d *Directory) SetOrganizationActive(ctx context.Context, scope Scope, organization id.Organization, active bool, version int64) (Organization, error) {
 	var updated Organization
 	err := d.Store.InTx(ctx, func(tx Store) error {
@@ -111,6 +112,9 @@ func (d *Directory) SetOrganizationActive(ctx context.Context, scope Scope, orga
 		action := map[bool]string{true: "organization.enabled", false: "organization.disabled"}[active]
 		return d.saveOrganization(ctx, tx, scope, &updated, d.event(scope, action, string(organization), organization), changes)
 	})
+	if err == nil && !updated.Active {
+		err = d.endSessionsOf(ctx, organization)
+	}
 	return updated, err
 }
 
@@ -162,7 +166,7 @@ func (d *Directory) OrganizationContents(ctx context.Context, scope Scope, organ
 }
 
 // DeleteOrganization removes an organization, active or not, with everything that is its own, and says what that was. It needs
-// users.delete_organization and a scope that is limited to no organization.
+// users.delete_organization and a scope that is limited to no organization. Afterwards the sessions end that were good for it alone.
 func (d *Directory) DeleteOrganization(ctx context.Context, scope Scope, organization id.Organization) (Contents, error) {
 	if !scope.Everywhere() || !scope.Has(DeleteOrganization) {
 		return Contents{}, ErrForbidden
@@ -184,5 +188,8 @@ func (d *Directory) DeleteOrganization(ctx context.Context, scope Scope, organiz
 		event.Detail["name"], event.Detail["slug"] = found.Name, found.Slug
 		return tx.Record(ctx, event)
 	})
+	if err == nil {
+		err = d.endSessionsOf(ctx, organization)
+	}
 	return taken, err
 }

@@ -56,8 +56,15 @@ func views(text string) map[string]ui.View {
 		"reset-request":    ui.ResetRequest{Action: "/a"},
 		"reset-password":   ui.ResetPassword{Action: "/a", Token: text, Account: text, FieldErrors: map[string][]string{"new_password": {text}}},
 		"confirm-email":    ui.ConfirmEmail{Action: "/a", Token: text},
+		"device-code":      ui.DeviceCode{Action: "/device"},
+		"device-code-full": ui.DeviceCode{Action: "/device", Code: text, Alert: alert},
+		"device-approve":   ui.DeviceApprove{Action: "/a", SwitchAction: "/o", Flow: text, Code: text, ClientName: text, Account: text, OrganizationName: text, Address: text, SameNetwork: true, Asked: text, Scopes: []string{text, "openid"}},
+		"device-screen":    ui.DeviceScreen{Code: text, Address: text, QR: ui.QRCode{{true, false}, {false, true}}},
 		"notice":           ui.Notice{Title: text, Text: text, LinkURL: "/signin", LinkText: text},
 		"signed-out":       ui.SignedOut{SignInURL: "/signin"},
+		"signed-out-back":  ui.SignedOut{SignInURL: "/signin", ClientName: text, ClientURL: "https://client.example/?x=" + text},
+		"logout-confirm":   ui.LogoutConfirm{Action: "/a", StayURL: "/", Session: text, Name: text + "!", Username: text, ClientName: text, Fields: []ui.Field{{Name: "state", Value: text}, {Name: "client_id", Value: text}}},
+		"logout-unknown":   ui.LogoutConfirm{Action: "/a", StayURL: "/", Session: text},
 		"setup":            ui.Setup{Action: "/a", Token: text, Username: text, Email: text, FieldErrors: map[string][]string{"username": {text}, "password": {text, text}}},
 		"setup-password":   ui.Setup{Action: "/a", Token: text, Username: text, FieldErrors: map[string][]string{"password": {text}}},
 		"error-account":    ui.Error{Status: 403, Title: text, Text: text, SwitchAction: "/o", Flow: text},
@@ -106,6 +113,7 @@ func TestHostileText(t *testing.T) {
 	}
 	for _, bad := range []string{"javascript:alert(1)", "java.script:x", " javascript:x.y:z", "JavaScript:a.b", "data:text/html,a.b", "javascript:..:"} {
 		page := render(t, ui.Error{Title: "x", LinkURL: bad, LinkText: "x"}).Body.String()
+		page += render(t, ui.SignedOut{ClientName: "x", ClientURL: bad}).Body.String()
 		if strings.Contains(strings.ToLower(page), "javascript:") || strings.Contains(page, "data:text") {
 			t.Errorf("%s became a link", bad)
 		}

@@ -163,8 +163,25 @@ type Home struct {
 
 func (Home) page() (string, string) { return "home", "Signed in" }
 
+// LogoutConfirm asks who is signed in whether he wants to sign out; posts "session" and the fields.
+type LogoutConfirm struct {
+	Action     string
+	StayURL    string // for who does not
+	Session    string // its public id
+	Name       string // who is signed in; empty: nobody knows
+	Username   string
+	ClientName string // which application asks; empty: none
+	Fields     []Field
+}
+
+func (LogoutConfirm) page() (string, string) { return "logout_confirm", "Sign out?" }
+
 // SignedOut says that the session has ended.
-type SignedOut struct{ SignInURL string }
+type SignedOut struct {
+	SignInURL  string
+	ClientName string // which application asked for it; empty: none
+	ClientURL  string // back to it
+}
 
 func (SignedOut) page() (string, string) { return "signed_out", "Signed out" }
 
@@ -253,15 +270,20 @@ func (e Error) page() (string, string) { return "error", e.Title }
 
 // Link is LinkURL as html/template lets it through: web addresses, and those of apps, whose schemes have a dot (RFC 8252 section 7.1)
 // as none has that browsers run.
-func (e Error) Link() any {
-	scheme, _, found := strings.Cut(e.LinkURL, ":")
+func (e Error) Link() any { return link(e.LinkURL) }
+
+// Back is ClientURL as html/template lets it through, like Error.Link.
+func (s SignedOut) Back() any { return link(s.ClientURL) }
+
+func link(address string) any {
+	scheme, _, found := strings.Cut(address, ":")
 	dotted := strings.Contains(scheme, ".") && !strings.ContainsFunc(scheme, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '.' && r != '-' && r != '+'
 	})
 	if found && dotted {
-		return template.URL(e.LinkURL) //nolint:gosec // the scheme is checked above
+		return template.URL(address) //nolint:gosec // the scheme is checked above
 	}
-	return e.LinkURL
+	return address
 }
 
 // Invitation asks a person to join an organization: with the account that is signed in, or after signing in, or with a new account.

@@ -115,9 +115,13 @@ func (a *app) newProvider(ctx context.Context) (*provider.Provider, error) {
 	return provider.New(ctx, provider.Config{
 		Issuer: a.config.Issuer, Store: a.db, Ephemeral: a.ephemeral, Keys: a.keys,
 		Subjects: login.Subjects{Directory: a.directory}, Now: time.Now, Logger: a.logger,
-		Network:   func(r *http.Request) string { return web.Network(web.ClientAddress(r, a.config.TrustedProxies)) },
-		Lifetimes: lifetimes(a.config.Tokens),
+		Address:   a.clientAddress,
+		Lifetimes: lifetimes(a.config.Tokens, a.config.Sessions), Logouts: logoutOutbox{a.db, a.keys}, Outgoing: outgoingClient(a.config),
 	})
+}
+
+func (a *app) clientAddress(r *http.Request) string {
+	return web.ClientAddress(r, a.config.TrustedProxies)
 }
 
 func (a *app) openEphemeral(ctx context.Context) error {
@@ -148,10 +152,10 @@ func (a *app) assembleHTTP(opened connectors.Set) error {
 		Factors:    &mfa.TOTP{Store: a.db, Attempts: a.ephemeral, Keys: a.keys, Now: time.Now, Issuer: a.config.Factors.IssuerName},
 		Sessions:   a.newSessions(),
 		Flows:      session.Vault[login.Flow]{Kind: session.KindFlow, Store: a.ephemeral, Keys: a.keys, Now: time.Now},
+		Returns:    session.Vault[login.Return]{Kind: session.KindReturn, Store: a.ephemeral, Keys: a.keys, Now: time.Now},
 		SetupLinks: session.Vault[login.SetupLink]{Kind: session.KindSetup, Store: a.ephemeral, Keys: a.keys, Now: time.Now},
 		Attempts:   a.ephemeral, Passwords: session.Guard{Store: a.ephemeral, Now: time.Now, Name: "password"}, Cookies: login.NewCookies(issuer),
-		Address: func(r *http.Request) string { return web.ClientAddress(r, a.config.TrustedProxies) },
-		Wrap:    wrap(pages),
+		Address: a.clientAddress, Wrap: wrap(pages),
 	}
 	signOut := login.SignOut{Sessions: a.login.Sessions, Provider: a.provider}
 	a.directory.Sessions = signOut

@@ -24,9 +24,18 @@ type commandSessions struct {
 // EndOfUser implements tenancy.Sessions. If Redis is away the command goes on and says what it could not do: an operator has to be able
 // to set a password then too, and whose account is disabled gets nowhere with a session.
 func (s *commandSessions) EndOfUser(ctx context.Context, user id.User, keep id.Session) error {
+	return s.end(ctx, func() error { return s.opened.EndOfUser(ctx, user, keep) })
+}
+
+// EndOfOrganization implements tenancy.Sessions, like EndOfUser.
+func (s *commandSessions) EndOfOrganization(ctx context.Context, organization id.Organization) error {
+	return s.end(ctx, func() error { return s.opened.EndOfOrganization(ctx, organization) })
+}
+
+func (s *commandSessions) end(ctx context.Context, some func() error) error {
 	err := s.open(ctx)
 	if err == nil {
-		err = s.opened.EndOfUser(ctx, user, keep)
+		err = some()
 	}
 	if s.app.redis == nil || !errors.Is(err, store.ErrUnavailable) {
 		return err
@@ -40,15 +49,21 @@ func (s *commandSessions) open(ctx context.Context) error {
 	if s.opened != nil {
 		return nil
 	}
-	if err := s.app.openEphemeral(ctx); err != nil {
-		return err
-	}
-	issuer, err := s.app.newProvider(ctx)
+	signOut, err := s.app.newSignOut(ctx)
 	if err != nil {
 		return err
 	}
-	s.opened = login.SignOut{Sessions: s.app.newSessions(), Provider: issuer}
+	s.opened = signOut
 	return nil
+}
+
+// newSignOut opens what it takes to end sessions.
+func (a *app) newSignOut(ctx context.Context) (login.SignOut, error) {
+	if err := a.openEphemeral(ctx); err != nil {
+		return login.SignOut{}, err
+	}
+	issuer, err := a.newProvider(ctx)
+	return login.SignOut{Sessions: a.newSessions(), Provider: issuer}, err
 }
 
 // unreachable are sessions in a Redis that did not answer: once is enough to wait for it, and to say so.
@@ -56,6 +71,9 @@ type unreachable struct{}
 
 // EndOfUser does nothing.
 func (unreachable) EndOfUser(context.Context, id.User, id.Session) error { return nil }
+
+// EndOfOrganization does nothing.
+func (unreachable) EndOfOrganization(context.Context, id.Organization) error { return nil }
 
 func (a *app) newSessions() *session.Manager {
 	s := a.config.Sessions

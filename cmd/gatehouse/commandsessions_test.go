@@ -38,6 +38,35 @@ func TestCommandsEndSessions(t *testing.T) {
 	}
 }
 
+// TestSessionsCommands: sessions are listed, and end by id, user and organization; what is meant has to be said.
+func TestSessionsCommands(t *testing.T) {
+	configuration, dir := installation(t, "")
+	d := daily{configuration, dir}
+	d.want(t, 0, "", "correct horse battery\n", "users", "create", "ada")
+	sessions, user := d.signIn(t, "ada")
+	d.signIn(t, "ada")
+	d.want(t, 0, string(user), "", "sessions", "list", "--user", "ada")
+	headers, err := sessions.OfUser(t.Context(), user)
+	if err != nil || len(headers) != 2 {
+		t.Fatalf("%v, %v", headers, err)
+	}
+	d.want(t, 1, "no session", "", "sessions", "end", "nobody")
+	d.want(t, 0, "is signed out", "", "sessions", "end", string(headers[0].ID))
+	if left, err := sessions.OfUser(t.Context(), user); err != nil || len(left) != 1 || left[0].ID != headers[1].ID {
+		t.Errorf("left %v, %v", left, err)
+	}
+	d.want(t, 0, "Signed out", "", "sessions", "end", "--user", "ada")
+	if got := count(t, sessions, user); got != 0 {
+		t.Errorf("%d sessions are left", got)
+	}
+	d.want(t, 0, "", "", "organizations", "create", "harbour")
+	d.want(t, 0, "", "", "sessions", "list", "--organization", "harbour")
+	d.want(t, 0, "Signed out", "", "sessions", "end", "--organization", "harbour")
+	d.want(t, 1, "say whose sessions", "", "sessions", "list")
+	d.want(t, 1, "say whose sessions", "", "sessions", "end")
+	d.want(t, 1, "say whose sessions", "", "sessions", "end", "x", "--user", "ada")
+}
+
 // TestRedisAwayFromCommands: an operator can set a password all the same, and is told what did not happen.
 func TestRedisAwayFromCommands(t *testing.T) {
 	configuration, dir := installation(t, fmt.Sprintf("sessions: {store: redis, redis: {url: \"redis://127.0.0.1:%d\"}}\n", testenv.FreePort(t)))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"slices"
 	"time"
 
@@ -69,6 +70,7 @@ func declaredClient(c config.Client, organization id.Organization) provider.Clie
 	client := provider.Client{
 		ID: id.Client(c.ID), Name: c.Name, Organization: organization,
 		RedirectURIs: c.RedirectURIs, PostLogout: c.PostLogoutRedirectURIs, GrantTypes: c.Grants(), Scopes: c.Scopes, Audience: c.Audience,
+		BackchannelLogoutURI: c.BackchannelLogoutURI, BackchannelSessionNeeded: c.BackchannelLogoutSessionRequired,
 		IDTokenAlg: c.IDTokenAlg, Static: true, FirstParty: true, Enabled: c.Enabled == nil || *c.Enabled, Created: now, Modified: now,
 	}
 	if c.Public {
@@ -82,11 +84,15 @@ func declaredClient(c config.Client, organization id.Organization) provider.Clie
 	return client
 }
 
+// outgoingClient is for everything that is fetched from elsewhere.
+func outgoingClient(c *config.Config) *http.Client {
+	return connectors.NewClient(connectors.ClientConfig{Timeout: time.Duration(c.Outgoing.Timeout), AllowPrivate: c.Outgoing.AllowPrivate})
+}
+
 // openConnectors opens every configured connector; all problems of all of them are reported at once. The network is not touched.
 func openConnectors(c *config.Config, logger *slog.Logger, find organizationFinder) (connectors.Set, error) {
 	environment := connectors.Environment{
-		Client: connectors.NewClient(connectors.ClientConfig{Timeout: time.Duration(c.Outgoing.Timeout), AllowPrivate: c.Outgoing.AllowPrivate}),
-		Now:    time.Now, Logger: logger,
+		Client: outgoingClient(c), Now: time.Now, Logger: logger,
 	}
 	var (
 		opened   []connectors.Configured
@@ -162,9 +168,9 @@ func (r problemReport) settings(err error) {
 	}
 }
 
-func lifetimes(t config.Tokens) provider.Lifetimes {
+func lifetimes(t config.Tokens, s config.Sessions) provider.Lifetimes {
 	return provider.Lifetimes{
 		Code: time.Duration(t.Code), Access: time.Duration(t.Access), ID: time.Duration(t.ID), RefreshIdle: time.Duration(t.RefreshIdle),
-		RefreshAbsolute: time.Duration(t.RefreshAbsolute), RefreshGrace: time.Duration(t.RefreshGrace),
+		RefreshAbsolute: time.Duration(t.RefreshAbsolute), RefreshGrace: time.Duration(t.RefreshGrace), Session: time.Duration(s.Absolute),
 	}
 }

@@ -14,7 +14,7 @@ import (
 
 // keyManager changes the signing keys; running servers notice within a minute.
 func (a *app) keyManager() provider.KeyManager {
-	return provider.KeyManager{Store: a.db, Seal: a.keys, Now: time.Now, Lifetimes: lifetimes(a.config.Tokens)}
+	return provider.KeyManager{Store: a.db, Seal: a.keys, Now: time.Now, Lifetimes: lifetimes(a.config.Tokens, a.config.Sessions)}
 }
 
 // rotateKeys is the job that replaces keys by their age.

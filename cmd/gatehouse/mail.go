@@ -33,7 +33,7 @@ func (a *app) newMailWorker() (*notify.Worker, error) {
 		return nil, err
 	}
 	return &notify.Worker{
-		Store: a.db, Keys: a.keys, Texts: texts, Sender: sender, Now: time.Now, Logger: a.logger, Wake: a.enqueued,
+		Store: a.db, Keys: a.keys, Texts: texts, Sender: sender, Logouts: a.newLogouts(), Now: time.Now, Logger: a.logger, Wake: a.enqueued,
 	}, nil
 }
 
@@ -76,8 +76,8 @@ func mailDirectory(c *config.Config) string {
 
 type mailCommand struct {
 	Test  mailTestCommand  `cmd:"" help:"Send a test letter now, past the outbox, and say what the server answered."`
-	List  mailListCommand  `cmd:"" help:"List letters of the outbox, newest first."`
-	Retry mailRetryCommand `cmd:"" help:"Send letters again that were given up."`
+	List  mailListCommand  `cmd:"" help:"List the outbox, newest first: letters, and notices to applications that a session has ended."`
+	Retry mailRetryCommand `cmd:"" help:"Send again what was given up."`
 }
 
 type mailTestCommand struct {
@@ -119,22 +119,23 @@ func (c mailTestCommand) Run(ctx context.Context, t terminal) error {
 
 type mailListCommand struct {
 	configFlag
-	State string `enum:"waiting,sent,failed,all" default:"all" help:"Only letters that are waiting, sent or failed."`
+	State string `enum:"waiting,sent,failed,all" default:"all" help:"Only what is waiting, sent or failed."`
 	Limit int    `default:"50" help:"How many at the most."`
 	JSON  bool   `name:"json" help:"Print JSON."`
 }
 
 // listedMessage is a message as the command line shows it; its content stays sealed.
 type listedMessage struct {
-	ID          id.Message   `json:"id"`
-	Kind        notify.Kind  `json:"kind"`
-	Recipient   string       `json:"recipient"`
-	State       notify.State `json:"state"`
-	Attempts    int          `json:"attempts"`
-	Created     time.Time    `json:"created"`
-	NextAttempt *time.Time   `json:"next_attempt"`
-	Sent        *time.Time   `json:"sent"`
-	LastError   string       `json:"last_error,omitempty"`
+	ID          id.Message     `json:"id"`
+	Channel     notify.Channel `json:"channel"`
+	Kind        notify.Kind    `json:"kind"`
+	Recipient   string         `json:"recipient"`
+	State       notify.State   `json:"state"`
+	Attempts    int            `json:"attempts"`
+	Created     time.Time      `json:"created"`
+	NextAttempt *time.Time     `json:"next_attempt"`
+	Sent        *time.Time     `json:"sent"`
+	LastError   string         `json:"last_error,omitempty"`
 }
 
 // Run lists the outbox.
@@ -154,7 +155,7 @@ func (c mailListCommand) Run(ctx context.Context, t terminal) error {
 	}
 	listed := []listedMessage{}
 	for _, m := range messages {
-		next := listedMessage{ID: m.ID, Kind: m.Kind, Recipient: m.Recipient, State: m.State, Attempts: m.Attempts, Created: m.Created, Sent: known(m.Sent), LastError: m.LastError}
+		next := listedMessage{ID: m.ID, Channel: m.Channel, Kind: m.Kind, Recipient: m.Recipient, State: m.State, Attempts: m.Attempts, Created: m.Created, Sent: known(m.Sent), LastError: m.LastError}
 		if m.State == notify.StateWaiting {
 			next.NextAttempt = known(m.NextAttempt)
 		}
@@ -165,16 +166,16 @@ func (c mailListCommand) Run(ctx context.Context, t terminal) error {
 	}
 	in := a.config.Location()
 	table := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "ID\tKIND\tRECIPIENT\tSTATE\tATTEMPTS\tCREATED\tNEXT ATTEMPT\tLAST ERROR")
+	fmt.Fprintln(table, "ID\tCHANNEL\tKIND\tRECIPIENT\tSTATE\tATTEMPTS\tCREATED\tNEXT ATTEMPT\tLAST ERROR")
 	for _, m := range listed {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", m.ID, m.Kind, m.Recipient, m.State, m.Attempts, clock(&m.Created, in), clock(m.NextAttempt, in), m.LastError)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", m.ID, m.Channel, m.Kind, m.Recipient, m.State, m.Attempts, clock(&m.Created, in), clock(m.NextAttempt, in), m.LastError)
 	}
 	return table.Flush()
 }
 
 type mailRetryCommand struct {
 	configFlag
-	IDs []string `arg:"" name:"id" help:"Of letters that were given up; see mail list --state failed."`
+	IDs []string `arg:"" name:"id" help:"Of messages that were given up; see mail list --state failed."`
 }
 
 // Run makes given-up letters wait again; a running server sends them within seconds.
@@ -187,7 +188,7 @@ func (c mailRetryCommand) Run(ctx context.Context, t terminal) error {
 	for _, message := range c.IDs {
 		err := a.db.RetryMessage(ctx, id.Message(message), time.Now())
 		if errors.Is(err, store.ErrNotFound) {
-			return fmt.Errorf("no letter %s was given up", message)
+			return fmt.Errorf("no message %s was given up", message)
 		}
 		if err != nil {
 			return err

@@ -31,7 +31,8 @@ type commands struct {
 	Permissions   permissionsCommand   `cmd:"" help:"Look at permissions, and at who has which and why."`
 	Tokens        tokensCommand        `cmd:"" help:"Manage API tokens."`
 	Keys          keysCommand          `cmd:"" help:"Look at signing keys, rotate and revoke them."`
-	Mail          mailCommand          `cmd:"" help:"Send a test letter, look at the outbox."`
+	Sessions      sessionsCommand      `cmd:"" help:"Look at signed-in browsers, and sign them out."`
+	Mail          mailCommand          `cmd:"" aliases:"outbox" help:"Send a test letter, look at the outbox."`
 	Jobs          jobsCommand          `cmd:"" help:"Look at periodic jobs, run one now."`
 	Healthcheck   healthcheckCommand   `cmd:"" help:"Ask a running server whether it is healthy; exit code 1 if not (for containers)."`
 	Version       versionCommand       `cmd:"" help:"Print the version."`

@@ -50,12 +50,13 @@ type Endpoint string
 
 // The endpoints. Elsewhere is another host altogether, where RedirectElsewhere leads.
 const (
-	Discovery Endpoint = "/.well-known/openid-configuration"
-	Authorize Endpoint = "/authorize"
-	Token     Endpoint = "/token"
-	JWKS      Endpoint = "/keys"
-	Userinfo  Endpoint = "/userinfo"
-	Elsewhere Endpoint = "elsewhere"
+	Discovery  Endpoint = "/.well-known/openid-configuration"
+	Authorize  Endpoint = "/authorize"
+	Token      Endpoint = "/token"
+	JWKS       Endpoint = "/keys"
+	Userinfo   Endpoint = "/userinfo"
+	EndSession Endpoint = "/logout"
+	Elsewhere  Endpoint = "elsewhere"
 )
 
 // NewOIDC starts a provider that behaves. It ends with the test.
@@ -72,6 +73,7 @@ func NewOIDC(tb testing.TB) *OIDC {
 	mux.HandleFunc("POST "+string(Token), o.faulty(Token, o.token))
 	mux.HandleFunc("GET "+string(JWKS), o.faulty(JWKS, o.jwks))
 	mux.HandleFunc("GET "+string(Userinfo), o.faulty(Userinfo, o.userinfo))
+	mux.HandleFunc("GET "+string(EndSession), o.faulty(EndSession, o.endSession))
 	o.server = httptest.NewServer(mux)
 	o.elsewhere = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		o.count(Elsewhere)
@@ -178,6 +180,7 @@ func (o *OIDC) discovery(b Behaviour, w http.ResponseWriter, _ *http.Request) {
 		"subject_types_supported":                        []string{"public"},
 		"id_token_signing_alg_values_supported":          []string{"none", "HS256", "RS256", "PS256", "ES256", "EdDSA"},
 		"authorization_response_iss_parameter_supported": true,
+		"end_session_endpoint":                           o.URL + string(EndSession),
 	}
 	edit(b.Metadata, metadata)
 	answer(w, http.StatusOK, metadata)

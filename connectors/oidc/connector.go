@@ -97,7 +97,11 @@ func (c *Connector) Finish(ctx context.Context, callback connectors.Callback) (c
 	if err := c.addUserinfo(ctx, found, tokens, read); err != nil {
 		return connectors.Identity{}, err
 	}
-	return c.identity(read)
+	identity, err := c.identity(read)
+	if err == nil {
+		identity.Auth.LogoutHint = c.logoutHint(tokens)
+	}
+	return identity, err
 }
 
 // checkAnswer looks at the authorization response: its issuer (RFC 9207, against mix-up), the provider's error, and the code.

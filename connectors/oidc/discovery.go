@@ -21,6 +21,7 @@ type discovered struct {
 	IssInCode bool     `json:"authorization_response_iss_parameter_supported"`
 	Algs      []string `json:"id_token_signing_alg_values_supported"`
 	KeysURL   string   `json:"jwks_uri"`
+	EndURL    string   `json:"end_session_endpoint"` // may be empty
 }
 
 const (
@@ -109,6 +110,9 @@ func (c *Connector) checkEndpoints(found *discovered) error {
 	}
 	if userinfo := found.provider.UserInfoEndpoint(); userinfo != "" {
 		needed["userinfo_endpoint"] = userinfo
+	}
+	if found.EndURL != "" && c.settings.Logout {
+		needed["end_session_endpoint"] = found.EndURL
 	}
 	for name, address := range needed {
 		parsed, err := url.Parse(address)

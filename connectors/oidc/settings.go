@@ -28,6 +28,8 @@ type Settings struct {
 	UsernameClaim string `yaml:"username_claim"` // suggests a username, default preferred_username
 	GroupsClaim   string `yaml:"groups_claim"`   // lists groups, perhaps a path as realm_access.roles; empty: none
 
+	Logout bool `yaml:"logout"` // who signs out here is signed out at the provider, too
+
 	RequireVerifiedEmail bool `yaml:"require_verified_email"`  // refuse people whose address the provider has not verified
 	AllowMissingAuthTime bool `yaml:"allow_missing_auth_time"` // believe that a forced sign-in happened without proof of it
 }

@@ -25,7 +25,7 @@ var allowed = map[string][]string{
 	"api": {
 		"audit", "internal/id", "internal/password", "internal/seal", "internal/secret", "internal/web", "mfa", "session", "store", "tenancy", "ui",
 	},
-	"provider":           {"internal/id", "internal/seal", "internal/secret", "session", "store"},
+	"provider":           {"internal/id", "internal/seal", "internal/secret", "internal/web", "session", "store"},
 	"mfa":                {"internal/id", "internal/seal", "session", "store"},
 	"session":            {"internal/id", "internal/seal", "internal/secret", "store"},
 	"tenancy":            {"audit", "internal/id", "internal/password", "internal/seal", "internal/secret", "notify", "store"},

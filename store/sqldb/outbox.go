@@ -11,13 +11,13 @@ import (
 	"gatehouse/store"
 )
 
-const messageColumns = `id, kind, recipient, language, content, state, attempts, next_attempt, last_error, created, sent`
+const messageColumns = `id, channel, kind, recipient, language, content, state, attempts, next_attempt, last_error, created, sent`
 
 var (
-	messageInsert = plain(`INSERT INTO outbox (` + messageColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`)
+	messageInsert = plain(`INSERT INTO outbox (` + messageColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`)
 	// The outer tests are made again on a row that another node has claimed since the inner ones.
 	messagesClaim = plain(`UPDATE outbox SET attempts = attempts + 1, next_attempt = $2 WHERE state = 'waiting' AND next_attempt <= $1
-		AND id IN (SELECT id FROM outbox WHERE state = 'waiting' AND next_attempt <= $1 ORDER BY next_attempt, id LIMIT $3)
+		AND id IN (SELECT id FROM outbox WHERE channel = $4 AND state = 'waiting' AND next_attempt <= $1 ORDER BY next_attempt, id LIMIT $3)
 		RETURNING ` + messageColumns)
 	messagesTo    = plain(`SELECT COUNT(*) FROM outbox WHERE lower(recipient) = lower($1) AND created > $3 AND kind = $2`)
 	messageSettle = plain(`UPDATE outbox SET state = $3, next_attempt = $4, last_error = $5, sent = $6, content = $7
@@ -30,7 +30,7 @@ var (
 
 // Enqueue implements tenancy.Outbox and notify.Store.
 func (q *queries) Enqueue(ctx context.Context, m notify.Message) error {
-	_, err := q.exec(ctx, messageInsert, string(m.ID), string(m.Kind), m.Recipient, m.Language, m.Content, string(m.State), m.Attempts,
+	_, err := q.exec(ctx, messageInsert, string(m.ID), string(m.Channel), string(m.Kind), m.Recipient, m.Language, m.Content, string(m.State), m.Attempts,
 		micros(m.NextAttempt), m.LastError, micros(m.Created), micros(m.Sent))
 	switch {
 	case err != nil:
@@ -50,11 +50,11 @@ func (q *queries) MessagesTo(ctx context.Context, recipient string, kind notify.
 }
 
 // ClaimMessages implements notify.Store. It is a transaction, so that it is run again where two nodes stood in each other's way.
-func (q *queries) ClaimMessages(ctx context.Context, now, until time.Time, limit int) ([]notify.Message, error) {
+func (q *queries) ClaimMessages(ctx context.Context, channel notify.Channel, now, until time.Time, limit int) ([]notify.Message, error) {
 	var claimed []notify.Message
 	err := q.transaction(ctx, func(tx *queries) error {
 		var err error
-		claimed, err = all(ctx, tx, tx.write, scanMessage, messagesClaim, micros(now), micros(until), limit)
+		claimed, err = all(ctx, tx, tx.write, scanMessage, messagesClaim, micros(now), micros(until), limit, string(channel))
 		return err
 	})
 	slices.SortFunc(claimed, func(a, b notify.Message) int { return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID)) })
@@ -99,7 +99,7 @@ func scanMessage(row scanner) (notify.Message, error) {
 		m                   notify.Message
 		next, created, sent int64
 	)
-	err := row.Scan(&m.ID, &m.Kind, &m.Recipient, &m.Language, &m.Content, &m.State, &m.Attempts, &next, &m.LastError, &created, &sent)
+	err := row.Scan(&m.ID, &m.Channel, &m.Kind, &m.Recipient, &m.Language, &m.Content, &m.State, &m.Attempts, &next, &m.LastError, &created, &sent)
 	m.NextAttempt, m.Created, m.Sent = fromMicros(next), fromMicros(created), fromMicros(sent)
 	return m, err
 }

@@ -17,7 +17,7 @@ import (
 // Outbox runs the suite of notify.Store.
 func Outbox(t *testing.T, open func(t *testing.T) notify.Store) {
 	for name, test := range map[string]func(*testing.T, notify.Store){
-		"Claim": testClaim, "Settle": testSettle, "Fence": testFence, "Retry": testRetry, "Delete": testDeleteMessages, "List": testListMessages, "RaceClaim": testRaceClaim,
+		"Claim": testClaim, "Channels": testChannels, "Settle": testSettle, "Fence": testFence, "Retry": testRetry, "Delete": testDeleteMessages, "List": testListMessages, "RaceClaim": testRaceClaim,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -25,7 +25,7 @@ func Outbox(t *testing.T, open func(t *testing.T) notify.Store) {
 
 func newMessage(created time.Time) notify.Message {
 	return notify.Message{
-		ID: id.New[id.Message](), Kind: notify.KindTest, Recipient: "ada@x.example", Language: "it", Content: []byte("\x00sealed\xff"),
+		ID: id.New[id.Message](), Channel: notify.ChannelMail, Kind: notify.KindTest, Recipient: "ada@x.example", Language: "it", Content: []byte("\x00sealed\xff"),
 		State: notify.StateWaiting, NextAttempt: created, Created: created,
 	}
 }
@@ -44,43 +44,61 @@ func enqueued(t *testing.T, s notify.Store, n int) []notify.Message {
 func testClaim(t *testing.T, s notify.Store) {
 	sent := enqueued(t, s, 3)
 	now, until := noon.Add(time.Second), noon.Add(time.Minute)
-	claimed, err := s.ClaimMessages(t.Context(), noon.Add(-time.Microsecond), until, 10)
+	claimed, err := s.ClaimMessages(t.Context(), notify.ChannelMail, noon.Add(-time.Microsecond), until, 10)
 	must(t, err)
 	if len(claimed) != 0 {
 		t.Fatalf("claimed %d before they were due", len(claimed))
 	}
-	claimed, err = s.ClaimMessages(t.Context(), now, until, 1)
+	claimed, err = s.ClaimMessages(t.Context(), notify.ChannelMail, now, until, 1)
 	must(t, err)
 	first := sent[0]
 	first.Attempts, first.NextAttempt = 1, until
 	if diff := cmp.Diff([]notify.Message{first}, claimed); diff != "" {
 		t.Fatal(diff)
 	}
-	claimed, err = s.ClaimMessages(t.Context(), now, until, 10)
+	claimed, err = s.ClaimMessages(t.Context(), notify.ChannelMail, now, until, 10)
 	must(t, err)
 	if len(claimed) != 1 || claimed[0].ID != sent[1].ID {
 		t.Fatalf("claimed %v, want the second only", claimed)
 	}
-	claimed, err = s.ClaimMessages(t.Context(), until, until.Add(time.Minute), 10)
+	claimed, err = s.ClaimMessages(t.Context(), notify.ChannelMail, until, until.Add(time.Minute), 10)
 	must(t, err)
 	if len(claimed) != 3 || claimed[0].ID != sent[0].ID || claimed[0].Attempts != 2 || claimed[2].Attempts != 1 {
 		t.Fatalf("after the lease: %v", claimed)
 	}
 }
 
+// testChannels: each channel has its own queue, so that none waits behind another.
+func testChannels(t *testing.T, s notify.Store) {
+	letters := enqueued(t, s, 2)
+	notice := newMessage(noon)
+	notice.Channel = notify.ChannelLogout
+	must(t, s.Enqueue(t.Context(), notice))
+	for channel, want := range map[notify.Channel][]notify.Message{notify.ChannelLogout: {notice}, notify.ChannelMail: letters, "pigeon": nil} {
+		claimed, err := s.ClaimMessages(t.Context(), channel, noon.Add(time.Minute), noon.Add(time.Hour), 10)
+		must(t, err)
+		for i := range want {
+			want[i].Attempts, want[i].NextAttempt = 1, noon.Add(time.Hour)
+		}
+		if diff := cmp.Diff(want, claimed, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%s: %s", channel, diff)
+		}
+	}
+}
+
 func testSettle(t *testing.T, s notify.Store) {
 	enqueued(t, s, 1)
-	claimed, err := s.ClaimMessages(t.Context(), noon, noon.Add(time.Minute), 10)
+	claimed, err := s.ClaimMessages(t.Context(), notify.ChannelMail, noon, noon.Add(time.Minute), 10)
 	must(t, err)
 	m := claimed[0]
 	m.NextAttempt, m.LastError = noon.Add(30*time.Second), "451 not now"
 	must(t, s.SettleMessage(t.Context(), m))
-	claimed, err = s.ClaimMessages(t.Context(), noon.Add(29*time.Second), noon.Add(time.Minute), 10)
+	claimed, err = s.ClaimMessages(t.Context(), notify.ChannelMail, noon.Add(29*time.Second), noon.Add(time.Minute), 10)
 	must(t, err)
 	if len(claimed) != 0 {
 		t.Fatal("claimed before its next attempt")
 	}
-	claimed, err = s.ClaimMessages(t.Context(), noon.Add(30*time.Second), noon.Add(time.Minute), 10)
+	claimed, err = s.ClaimMessages(t.Context(), notify.ChannelMail, noon.Add(30*time.Second), noon.Add(time.Minute), 10)
 	must(t, err)
 	m = claimed[0]
 	m.State, m.Sent, m.LastError, m.Content = notify.StateSent, noon.Add(31*time.Second), "", nil
@@ -91,7 +109,7 @@ func testSettle(t *testing.T, s notify.Store) {
 		t.Error(diff)
 	}
 	want(t, s.SettleMessage(t.Context(), m), store.ErrStale)
-	claimed, err = s.ClaimMessages(t.Context(), noon.Add(time.Hour), noon.Add(2*time.Hour), 10)
+	claimed, err = s.ClaimMessages(t.Context(), notify.ChannelMail, noon.Add(time.Hour), noon.Add(2*time.Hour), 10)
 	must(t, err)
 	if len(claimed) != 0 {
 		t.Error("a sent message was claimed")
@@ -101,9 +119,9 @@ func testSettle(t *testing.T, s notify.Store) {
 // testFence: who lost his claim cannot settle the message of the next one.
 func testFence(t *testing.T, s notify.Store) {
 	enqueued(t, s, 1)
-	slow, err := s.ClaimMessages(t.Context(), noon, noon.Add(time.Minute), 10)
+	slow, err := s.ClaimMessages(t.Context(), notify.ChannelMail, noon, noon.Add(time.Minute), 10)
 	must(t, err)
-	quick, err := s.ClaimMessages(t.Context(), noon.Add(time.Minute), noon.Add(2*time.Minute), 10)
+	quick, err := s.ClaimMessages(t.Context(), notify.ChannelMail, noon.Add(time.Minute), noon.Add(2*time.Minute), 10)
 	must(t, err)
 	slow[0].State = notify.StateFailed
 	want(t, s.SettleMessage(t.Context(), slow[0]), store.ErrStale)
@@ -115,7 +133,7 @@ func testRetry(t *testing.T, s notify.Store) {
 	messages := enqueued(t, s, 2)
 	want(t, s.RetryMessage(t.Context(), messages[0].ID, noon), store.ErrNotFound) // it waits
 	want(t, s.RetryMessage(t.Context(), "nobody", noon), store.ErrNotFound)
-	claimed, err := s.ClaimMessages(t.Context(), noon, noon.Add(time.Minute), 1)
+	claimed, err := s.ClaimMessages(t.Context(), notify.ChannelMail, noon, noon.Add(time.Minute), 1)
 	must(t, err)
 	claimed[0].State, claimed[0].LastError = notify.StateFailed, "550 no such user"
 	must(t, s.SettleMessage(t.Context(), claimed[0]))
@@ -133,7 +151,7 @@ func testRetry(t *testing.T, s notify.Store) {
 
 func testDeleteMessages(t *testing.T, s notify.Store) {
 	messages := enqueued(t, s, 5)
-	claimed, err := s.ClaimMessages(t.Context(), noon.Add(3*time.Second), noon.Add(time.Minute), 10)
+	claimed, err := s.ClaimMessages(t.Context(), notify.ChannelMail, noon.Add(3*time.Second), noon.Add(time.Minute), 10)
 	must(t, err)
 	for i, m := range claimed {
 		m.State = notify.StateSent
@@ -182,7 +200,7 @@ func testRaceClaim(t *testing.T, s notify.Store) {
 	)
 	race(t, nil, func(int) error {
 		for range letters {
-			claimed, err := s.ClaimMessages(context.Background(), noon.Add(time.Hour), noon.Add(2*time.Hour), 7)
+			claimed, err := s.ClaimMessages(context.Background(), notify.ChannelMail, noon.Add(time.Hour), noon.Add(2*time.Hour), 7)
 			if err != nil {
 				return err
 			}

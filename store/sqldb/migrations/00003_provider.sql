@@ -29,3 +29,8 @@ CREATE INDEX consents_client ON consents (client_id);
 
 -- When a signing key became current (0 = never, or before this column was there): rotation is counted from then.
 ALTER TABLE signing_keys ADD COLUMN activated BIGINT NOT NULL DEFAULT 0;
+
+-- The outbox has several ways out: letters, and notices to clients whose session has ended.
+ALTER TABLE outbox ADD COLUMN channel TEXT NOT NULL DEFAULT 'mail';
+DROP INDEX outbox_due;
+CREATE INDEX outbox_due ON outbox (channel, next_attempt) WHERE state = 'waiting';
