@@ -48,7 +48,10 @@ func (h *Handler) finish(w http.ResponseWriter, r *http.Request, v *visit, d dec
 		http.Redirect(w, r, flow.home(), http.StatusSeeOther)
 		return nil
 	}
-	return h.issueCode(w, r, flow.Params, live, d)
+	if err := h.remember(ctx, v, d.organization.ID); err != nil {
+		return err
+	}
+	return h.issueCode(w, r, v, live, d)
 }
 
 // home is where a sign-in leads that no client asked for.
@@ -60,10 +63,11 @@ func (f *Flow) home() string {
 }
 
 // issueCode answers the client's request.
-func (h *Handler) issueCode(w http.ResponseWriter, r *http.Request, params url.Values, live *session.Session, d decision) error {
-	response, err := h.Provider.Complete(r.Context(), params, provider.Authorization{
+func (h *Handler) issueCode(w http.ResponseWriter, r *http.Request, v *visit, live *session.Session, d decision) error {
+	request := v.facts.request
+	response, err := h.Provider.Complete(r.Context(), request.Params, provider.Authorization{
 		User: live.User, Organization: d.organization.ID, Session: live.ID,
-		AuthTime: live.AuthTime, ACR: live.ACR, AMR: live.AMR,
+		AuthTime: live.AuthTime, ACR: live.ACR, AMR: live.AMR, Consent: !request.Client.FirstParty,
 	})
 	if err != nil {
 		return err

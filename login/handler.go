@@ -34,6 +34,7 @@ const (
 	enrolPath        = SignInPath + "/enrol"
 	newPasswordPath  = SignInPath + "/new-password"
 	organizationPath = SignInPath + "/organization"
+	consentPath      = SignInPath + "/consent"
 	switchPath       = SignInPath + "/another"
 	securePath       = SignInPath + "/secure"
 	signOutPath      = "/signout"
@@ -71,7 +72,7 @@ func (h *Handler) Mount(r chi.Router) {
 	get(SignInPath, h.signIn)
 	get(CallbackPath+"{connector}", h.callback)
 	for path, handle := range map[string]web.Handler{
-		passwordPath: h.password, connectorPath: h.connector, factorPath: h.factor, enrolPath: h.enrol, organizationPath: h.organization,
+		passwordPath: h.password, connectorPath: h.connector, factorPath: h.factor, enrolPath: h.enrol, organizationPath: h.organization, consentPath: h.consent,
 		newPasswordPath: h.newPassword, switchPath: h.switchAccount, securePath: h.secure,
 	} {
 		post(path, handle)

@@ -26,6 +26,7 @@ const (
 	stepPassword     step = "change password"
 	stepEnrol        step = "enrol factor"
 	stepOrganization step = "pick organization"
+	stepConsent      step = "consent"
 	stepRefuse       step = "refuse"
 	stepDone         step = "done"
 )
@@ -33,7 +34,7 @@ const (
 // decision is the outcome of next.
 type decision struct {
 	step         step
-	organization *tenancy.Organization // stepEnrol, stepDone: the one the sign-in is for; nil without a client
+	organization *tenancy.Organization // stepEnrol, stepConsent, stepDone: the one the sign-in is for; nil without a client
 	choices      []tenancy.Place       // stepOrganization
 	refusal      refusal               // stepRefuse
 }
@@ -56,6 +57,7 @@ type facts struct {
 	standing *tenancy.Standing          // of the user of flow.First, else of the session; nil: nobody yet, or disabled
 	factors  []mfa.Factor               // of that user
 	expired  bool                       // his local password
+	consent  *provider.Consent          // of that user to the client, in the organization that the request will be for; nil: none
 }
 
 // next is the only place that decides what comes after.
@@ -82,6 +84,9 @@ func next(f facts) decision {
 	case mfa.StepPrompt:
 		found.step = stepPrompt
 	case mfa.StepNone:
+		if found.organization != nil && f.consentMissing(found.organization.ID) {
+			found.step = stepConsent
+		}
 	}
 	return found
 }

@@ -41,6 +41,7 @@ type Authorization struct {
 	AuthTime     time.Time
 	ACR          string
 	AMR          []string
+	Consent      bool // it rests on a consent that the store keeps
 }
 
 // Response is where to send the browser.
@@ -284,7 +285,7 @@ func (p *Provider) Complete(ctx context.Context, params url.Values, a Authorizat
 	if a.User == "" || a.Session == "" {
 		return Response{}, errors.New("complete authorization: nobody has signed in")
 	}
-	if own := checked.Client.Organization; own != "" && own != a.Organization {
+	if !checked.Client.serves(a.Organization) {
 		return Response{}, p.redirectError(params.Get("redirect_uri"), params, badRequest("access_denied", "The client belongs to another organization."))
 	}
 	request, err := p.authorize.NewAuthorizeRequest(ctx, fositeRequest(params))

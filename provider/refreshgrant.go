@@ -124,7 +124,7 @@ func (g *refreshGrant) find(ctx context.Context, client Client, grantID id.Grant
 	}
 	now := g.now()
 	idle := grant.Rotated.Add(g.Lifetimes.RefreshIdle)
-	if grant.Client != client.ID || !grant.Revoked.IsZero() || !grant.Expires.After(now) || !idle.After(now) {
+	if grant.Client != client.ID || !client.serves(grant.Organization) || !grant.Revoked.IsZero() || !grant.Expires.After(now) || !idle.After(now) {
 		return Grant{}, errRefreshToken()
 	}
 	return grant, nil

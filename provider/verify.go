@@ -38,7 +38,7 @@ func (p *Provider) VerifyAccessToken(ctx context.Context, token string) (AccessT
 	if claims.Issuer != p.Issuer || claims.Expires <= p.now().Unix() || claims.ID == "" {
 		return AccessToken{}, ErrBadToken
 	}
-	denied, err := p.Ephemeral.Any(ctx, deniedToken(claims.ID), deniedGrant(claims.Grant), deniedSession(claims.Session))
+	denied, err := p.denied(ctx, claims)
 	if err != nil {
 		return AccessToken{}, err
 	}

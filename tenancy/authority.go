@@ -76,7 +76,7 @@ func anothersAccount(ctx context.Context, tx Store, scope Scope, user id.User, p
 
 // reachableBy is reachable for what it takes the permission for, even with oneself.
 func reachableBy(ctx context.Context, tx Store, scope Scope, user id.User, permission Permission) (User, error) {
-	within, err := scope.where(permission)
+	within, err := scope.Where(permission)
 	if err != nil {
 		return User{}, err
 	}

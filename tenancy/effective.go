@@ -36,7 +36,7 @@ func (d *Directory) EffectivePermissions(ctx context.Context, scope Scope, user 
 	if err != nil {
 		return nil, err
 	}
-	known := slices.Concat(definitions(ownApp, ownModels()), all)
+	known := slices.Concat(ownDefinitions(), all)
 	return effective(reasons(standing, organization, known), known), nil
 }
 
