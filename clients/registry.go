@@ -18,7 +18,7 @@ import (
 	"gatehouse/tenancy"
 )
 
-// Registry is every operation on clients and consents. All fields are required.
+// Registry is every operation on clients and consents. All fields are required; Tokens for RevokeConsent only.
 type Registry struct {
 	Store     Store
 	Directory *tenancy.Directory // knows who may act on whose account
