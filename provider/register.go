@@ -28,9 +28,6 @@ func StandardScopes() []string {
 	return []string{scopeOpenID, scopeProfile, scopeEmail, scopeGroups, scopePermissions, scopeOffline}
 }
 
-// DefaultScopes are those of a client that is registered without any.
-func DefaultScopes() []string { return StandardScopes() }
-
 // DefaultGrants are the grant types of a client that is registered without any.
 func DefaultGrants() []string { return []string{grantCode, grantRefresh} }
 

@@ -29,6 +29,8 @@ type commands struct {
 	Invitations   invitationsCommand   `cmd:"" help:"Manage invitations to organizations."`
 	Groups        groupsCommand        `cmd:"" help:"Manage groups, shared ones and those of organizations."`
 	Permissions   permissionsCommand   `cmd:"" help:"Look at permissions, and at who has which and why."`
+	Clients       clientsCommand       `cmd:"" help:"Manage OAuth 2.0 clients."`
+	Consents      consentsCommand      `cmd:"" help:"Look at what users let applications see, and take it back."`
 	Tokens        tokensCommand        `cmd:"" help:"Manage API tokens."`
 	Mail          mailCommand          `cmd:"" help:"Send a test letter, look at the outbox."`
 	Jobs          jobsCommand          `cmd:"" help:"Look at periodic jobs, run one now."`
