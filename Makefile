@@ -51,7 +51,7 @@ bench: ## Measure token endpoints against the bare signature (PostgreSQL too, if
 	go test ./bench -run '^$$' -bench . -skip Directory -benchmem
 
 .PHONY: bench-directory
-bench-directory: ## Measure lists of a million users on PostgreSQL, and of a hundred thousand on SQLite (takes minutes)
+bench-directory: ## Measure a million users on PostgreSQL, and a hundred thousand on SQLite, over HTTP too (takes minutes)
 	go test ./bench -run '^$$' -bench Directory -benchtime 1x -timeout 60m
 
 .PHONY: fmt

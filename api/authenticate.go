@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -71,23 +70,19 @@ func (a *API) bySession(r *http.Request, who access) (caller, error) {
 	if err != nil {
 		return caller{}, err
 	}
-	scope, err := a.Directory.Scope(r.Context(), session.User)
+	scope, standing, err := a.Directory.Actor(r.Context(), session.User)
 	if errors.Is(err, store.ErrNotFound) || errors.Is(err, tenancy.ErrDisabled) {
 		return caller{}, unauthorized("The account is gone, or disabled.", err)
 	}
 	if err != nil {
 		return caller{}, err
 	}
-	if err := a.factorShown(r.Context(), session); err != nil {
+	if err := a.factorShown(session, standing); err != nil {
 		return caller{}, err
 	}
-	limits := tenancy.Limits{Via: "session", Organization: session.Organization}
-	if slices.Contains(session.AMR, tenancy.MethodPassword) {
-		user, err := a.Directory.User(r.Context(), scope, session.User)
-		if err != nil {
-			return caller{}, err
-		}
-		limits.MustChange = a.Directory.PasswordExpired(user)
+	limits := tenancy.Limits{
+		Via: "session", Organization: session.Organization,
+		MustChange: slices.Contains(session.AMR, tenancy.MethodPassword) && a.Directory.PasswordExpired(standing.User),
 	}
 	if limits.MustChange && !who.passwordChange {
 		return caller{}, a.passwordExpired()
@@ -97,15 +92,8 @@ func (a *API) bySession(r *http.Request, who access) (caller, error) {
 
 // factorShown refuses a session that began without the second factor which an organization demands that it is good for: it may have
 // begun for another one.
-func (a *API) factorShown(ctx context.Context, s session.Session) error {
-	if slices.Contains(s.AMR, mfa.MultiFactor) {
-		return nil
-	}
-	standing, err := a.Directory.Standing(ctx, tenancy.System("session"), s.User)
-	if err != nil {
-		return err
-	}
-	if standing.DemandsFactor(s.Organization) {
+func (a *API) factorShown(s session.Session, standing tenancy.Standing) error {
+	if !slices.Contains(s.AMR, mfa.MultiFactor) && standing.DemandsFactor(s.Organization) {
 		return a.factorDemanded("factor_required", "Sign in again with it.")
 	}
 	return nil

@@ -49,6 +49,8 @@ type server struct {
 	factors   *mfa.TOTP
 	sessions  *session.Manager
 	api       *api.API
+
+	statements statements
 }
 
 func must[T any](value T, err error) func(testing.TB) T {
@@ -66,7 +68,7 @@ func newServer(t *testing.T) *server {
 	t.Helper()
 	s := &server{t: t, clock: storetest.NewClock()}
 	s.path = filepath.Join(t.TempDir(), "test.db")
-	s.db = must(sqldb.Open(t.Context(), sqldb.Options{URL: secret.New("sqlite:" + s.path), Now: s.clock.Now}))(t)
+	s.db = must(sqldb.Open(t.Context(), sqldb.Options{URL: secret.New("sqlite:" + s.path), Now: s.clock.Now, Trace: s.statements.add}))(t)
 	t.Cleanup(func() { _ = s.db.Close() })
 	if err := s.db.Migrate(t.Context()); err != nil {
 		t.Fatal(err)

@@ -96,9 +96,9 @@ func (a *API) detail(ctx context.Context, c caller, user id.User) (*userOutput, 
 		out.Body.Notes = &row.Notes
 	}
 	if c.scope.Everywhere() {
-		out.Body.UserPermissions, err = a.Directory.UserPermissions(ctx, c.scope, user)
+		out.Body.UserPermissions = row.Permissions
 	}
-	return out, err
+	return out, nil
 }
 
 // UserIDInput names a user in the path.

@@ -1,6 +1,7 @@
 package bench_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -36,7 +37,8 @@ func BenchmarkDirectory(b *testing.B) {
 	for b.Loop() {
 		few := openDirectory(b, "pgx", testenv.Postgres(b), testenv.People{Users: fewUsers, Organizations: fewTenants})
 		many := openDirectory(b, "pgx", testenv.Postgres(b), testenv.People{Users: manyUsers, Organizations: manyTenants})
-		compare(b, few, many)
+		compare("list", few, many, few.works(b), many.works(b))
+		compare("over HTTP", few, many, few.overHTTP(b).works(), many.overHTTP(b).works())
 	}
 }
 
@@ -45,7 +47,8 @@ func BenchmarkDirectorySQLite(b *testing.B) {
 	for b.Loop() {
 		few := openDirectory(b, "sqlite", filepath.Join(b.TempDir(), "few.db"), testenv.People{Users: fewUsers, Organizations: fewTenants})
 		many := openDirectory(b, "sqlite", filepath.Join(b.TempDir(), "many.db"), testenv.People{Users: fewUsers * 10, Organizations: fewTenants * 10})
-		compare(b, few, many)
+		compare("list", few, many, few.works(b), many.works(b))
+		compare("over HTTP", few, many, few.overHTTP(b).works(), many.overHTTP(b).works())
 	}
 }
 
@@ -55,6 +58,8 @@ type directory struct {
 	statements atomic.Int64
 	manager3   id.User // of three organizations
 	managerAll id.User // of up to a thousand
+
+	clientsVersion func(context.Context) (int64, error)
 }
 
 func openDirectory(b *testing.B, driver, address string, people testenv.People) *directory {
@@ -70,7 +75,7 @@ func openDirectory(b *testing.B, driver, address string, people testenv.People) 
 	start := time.Now()
 	people.Fill(b, driver, address)
 	b.Logf("%d users in %d organizations written in %s", people.Users, people.Organizations, time.Since(start).Round(time.Second))
-	d.Store, d.Now = db, time.Now
+	d.Store, d.Now, d.clientsVersion = db, time.Now, db.ClientsVersion
 	d.manager3 = d.manager(b, "manager3", min(3, people.Organizations))
 	d.managerAll = d.manager(b, "manager1000", min(1000, people.Organizations))
 	return d
@@ -140,12 +145,25 @@ func (d *directory) works(b *testing.B) []work {
 		{"manager of 1,000 (100)", of(d.managerAll, tenancy.Query{})},
 		{"manager of 1,000 (100), search", of(d.managerAll, tenancy.Query{Search: "giulia rossini"})},
 		{"staff", users(everything, tenancy.UserFilter{Staff: new(true)}, tenancy.Query{})},
-		{"scope and permission check", func() int {
-			if s, err := d.Scope(b.Context(), d.manager3); err != nil || !s.Has(tenancy.ViewUser) {
-				b.Fatalf("the manager may not: %v", err)
-			}
-			return 1
-		}},
+		{"scope and permission check", d.scoped(b)},
+		{"a version alone, as a cache would ask", d.version(b)},
+	}
+}
+
+func (d *directory) scoped(b *testing.B) func() int {
+	return func() int {
+		if s, err := d.Scope(b.Context(), d.manager3); err != nil || !s.Has(tenancy.ViewUser) {
+			b.Fatalf("the manager may not: %v", err)
+		}
+		return 1
+	}
+}
+
+func (d *directory) version(b *testing.B) func() int {
+	return func() int {
+		_, err := d.clientsVersion(b.Context())
+		must(b, err)
+		return 1
 	}
 }
 
@@ -170,12 +188,11 @@ func (f *figure) percentile(p int) time.Duration { return f.taken[len(f.taken)*p
 
 // compare measures few and many in turn, so that a busy machine slows both, and prints a table. On a busy machine what takes longer is
 // also interrupted more often; the fastest tenth (p10) shows what it takes without.
-func compare(b *testing.B, few, many *directory) {
+func compare(title string, few, many *directory, worksOfFew, worksOfMany []work) {
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "list\tfew p10\tfew p50\tfew p99\tmany p10\tmany p50\tmany p99\tp10 many:few\tp50 many:few\tto page 1\tstatements\trows\tgoal\t")
+	fmt.Fprintln(table, title+"\tfew p10\tfew p50\tfew p99\tmany p10\tmany p50\tmany p99\tp10 many:few\tp50 many:few\tto page 1\tstatements\trows\tgoal\t")
 	var first time.Duration
-	worksOfMany := many.works(b)
-	for i, w := range few.works(b) {
+	for i, w := range worksOfFew {
 		fewer, more := &figure{}, &figure{}
 		for range warming {
 			w.run()

@@ -55,6 +55,11 @@ clients:
     secret: a-secret-of-the-end-to-end-tests-only
     grant_types: [client_credentials]
     scopes: [metrics]
+    audience: [https://api.example.com]
+  - id: stranger
+    organization: harbour
+    secret: a-secret-of-the-end-to-end-tests-only
+    grant_types: [client_credentials]
 connectors:
   - id: foreign
     kind: oidc

@@ -164,7 +164,7 @@ func (d *Directory) AuthenticateToken(ctx context.Context, text string) (Scope, 
 	if !tokenForm.MatchString(text) {
 		return Scope{}, APIToken{}, ErrBadToken
 	}
-	token, standing, err := d.byToken(ctx, secret.Hash(text))
+	token, standing, err := d.Store.StandingByToken(ctx, secret.Hash(text))
 	if errors.Is(err, store.ErrNotFound) {
 		return Scope{}, APIToken{}, ErrBadToken
 	}
@@ -183,15 +183,6 @@ func (d *Directory) AuthenticateToken(ctx context.Context, text string) (Scope, 
 		Via: tokenVia(token.ID), Organization: token.Organization, Permissions: token.Permissions,
 		MustChange: token.Purpose != PurposeAPI || (token.Method == MethodPassword && d.PasswordExpired(standing.User)),
 	}), token, nil
-}
-
-func (d *Directory) byToken(ctx context.Context, hash string) (APIToken, Standing, error) {
-	token, err := d.Store.APITokenByHash(ctx, hash)
-	if err != nil {
-		return APIToken{}, Standing{}, err
-	}
-	standing, err := d.Store.Standing(ctx, token.User)
-	return token, standing, err
 }
 
 func tokenVia(token id.APIToken) string { return "token:" + string(token) }

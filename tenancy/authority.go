@@ -8,21 +8,31 @@ import (
 	"gatehouse/store"
 )
 
-// visible loads a user whom scope sees: himself, and everybody but superusers with a membership in an organization of scope. Others
-// are store.ErrNotFound, as if they were not there.
+// sees reports whether scope sees a user: himself, and everybody but superusers with a membership in an organization of scope.
+func (s Scope) sees(user User, member bool) bool {
+	return s.Everywhere() || s.Actor() == user.ID || (member && !user.Superuser)
+}
+
+// visible loads a user whom scope sees. Others are store.ErrNotFound, as if they were not there.
 func visible(ctx context.Context, tx Store, scope Scope, user id.User) (User, error) {
-	target, err := tx.User(ctx, user)
-	if err != nil || scope.Everywhere() || scope.Actor() == user {
-		return target, err
+	if scope.Everywhere() || scope.Actor() == user {
+		return tx.User(ctx, user)
 	}
-	memberships, err := tx.Memberships(ctx, scope, user)
+	standing, err := visibleStanding(ctx, tx, scope, user)
+	return standing.User, err
+}
+
+// visibleStanding is visible with everything that the user may do.
+func visibleStanding(ctx context.Context, tx Store, scope Scope, user id.User) (Standing, error) {
+	standing, err := tx.Standing(ctx, user)
 	if err != nil {
-		return User{}, err
+		return Standing{}, err
 	}
-	if len(memberships) == 0 || target.Superuser {
-		return User{}, store.ErrNotFound
+	member := slices.ContainsFunc(standing.everyPlace(), func(place Place) bool { return scope.Covers(place.Organization.ID) })
+	if !scope.sees(standing.User, member) {
+		return Standing{}, store.ErrNotFound
 	}
-	return target, nil
+	return standing, nil
 }
 
 // reachable loads a user whom scope may see by a permission: himself, or within the organizations where the actor holds it.
@@ -51,27 +61,23 @@ func accountWith(ctx context.Context, tx Store, scope Scope, user id.User, permi
 // organization that the user is in; in disabled ones nobody but superusers changes anything. Never that of an owner, and never that of somebody who may do more than
 // he does: whoever sets a password can be that user.
 func anothersAccount(ctx context.Context, tx Store, scope Scope, user id.User, permission Permission) (User, error) {
-	target, err := reachableBy(ctx, tx, scope, user, permission)
-	if err != nil || scope.Superuser() {
-		return target, err
-	}
-	memberships, err := tx.Memberships(ctx, System("authorization"), user)
+	within, err := scope.Where(permission)
 	if err != nil {
 		return User{}, err
 	}
-	if slices.ContainsFunc(memberships, func(m Membership) bool {
-		return !scope.HasIn(m.Organization, permission) || (m.Role == Owner && !scope.Everywhere())
-	}) {
-		return User{}, ErrForbidden
+	if scope.Superuser() {
+		return tx.User(ctx, user)
 	}
-	standing, err := tx.Standing(ctx, user)
+	standing, err := visibleStanding(ctx, tx, within, user)
 	if err != nil {
 		return User{}, err
 	}
-	if !scope.includes(standing) {
+	if slices.ContainsFunc(standing.everyPlace(), func(place Place) bool {
+		return !scope.HasIn(place.Organization.ID, permission) || (place.Role == Owner && !scope.Everywhere())
+	}) || !scope.includes(standing) {
 		return User{}, ErrForbidden
 	}
-	return target, nil
+	return standing.User, nil
 }
 
 // reachableBy is reachable for what it takes the permission for, even with oneself.

@@ -166,14 +166,20 @@ func (d *Directory) tell(ctx context.Context, tx Store, letter notify.Letter) er
 
 // Scope loads the authority of a user. ErrDisabled for one who may not sign in, store.ErrNotFound for none.
 func (d *Directory) Scope(ctx context.Context, user id.User) (Scope, error) {
+	scope, _, err := d.Actor(ctx, user)
+	return scope, err
+}
+
+// Actor is Scope together with what it was made from.
+func (d *Directory) Actor(ctx context.Context, user id.User) (Scope, Standing, error) {
 	standing, err := d.Store.Standing(ctx, user)
 	if err != nil {
-		return Scope{}, err
+		return Scope{}, Standing{}, err
 	}
 	if !d.MaySignIn(standing.User) {
-		return Scope{}, ErrDisabled
+		return Scope{}, Standing{}, ErrDisabled
 	}
-	return newScope(standing), nil
+	return newScope(standing), standing, nil
 }
 
 // Standing loads a user with everything that decides what he may do. The user himself may, the program, and whoever sees every

@@ -20,17 +20,14 @@ type Effective struct {
 // may ask, and whoever sees him and has users.view_user; managers only for an organization of theirs. It does not say where
 // the user manages: without that most permissions let him do nothing.
 func (d *Directory) EffectivePermissions(ctx context.Context, scope Scope, user id.User, organization id.Organization) ([]Effective, error) {
-	if err := d.readable(ctx, scope, user); err != nil {
+	standing, err := d.readableStanding(ctx, scope, user)
+	if err != nil {
 		return nil, err
 	}
 	if organization != "" && !scope.is(user) {
-		if _, err := authorized(ctx, d.Store, scope, organization, ViewUser); err != nil {
+		if err := d.mayViewUsers(ctx, scope, organization); err != nil {
 			return nil, err
 		}
-	}
-	standing, err := d.Store.Standing(ctx, user)
-	if err != nil {
-		return nil, err
 	}
 	all, err := d.Store.RegisteredPermissions(ctx)
 	if err != nil {
@@ -38,6 +35,26 @@ func (d *Directory) EffectivePermissions(ctx context.Context, scope Scope, user 
 	}
 	known := slices.Concat(ownDefinitions(), all)
 	return effective(reasons(standing, organization, known), known), nil
+}
+
+func (d *Directory) readableStanding(ctx context.Context, scope Scope, user id.User) (Standing, error) {
+	if scope.is(user) {
+		return d.Store.Standing(ctx, user)
+	}
+	limited, err := scope.Where(ViewUser)
+	if err != nil {
+		return Standing{}, err
+	}
+	return visibleStanding(ctx, d.Store, limited, user)
+}
+
+// mayViewUsers is authorized where no more is needed of the organization than that it is there: the actor's own are.
+func (d *Directory) mayViewUsers(ctx context.Context, scope Scope, organization id.Organization) error {
+	if scope.HasIn(organization, ViewUser) && !scope.Everywhere() {
+		return nil
+	}
+	_, err := authorized(ctx, d.Store, scope, organization, ViewUser)
+	return err
 }
 
 type reasonsOf map[Permission][]string
@@ -79,7 +96,7 @@ func reasons(standing Standing, organization id.Organization, known []Permission
 }
 
 func (s Standing) nameOf(organization id.Organization) string {
-	for _, place := range slices.Concat(s.Places, s.Disabled) {
+	for _, place := range s.everyPlace() {
 		if place.Organization.ID == organization {
 			return place.Organization.Name
 		}

@@ -130,6 +130,9 @@ func TestEffectivePermissionsElsewhere(t *testing.T) {
 	if err := ignore(w.EffectivePermissions(t.Context(), w.scope(t, w.manager), w.inBoth, w.b)); outcome(err) != "N" {
 		t.Errorf("in another organization: %v", err)
 	}
+	if err := ignore(w.EffectivePermissions(t.Context(), system(), w.inBoth, "none")); outcome(err) != "N" {
+		t.Errorf("everywhere, in an organization that is not there: %v", err)
+	}
 	must(w.EffectivePermissions(t.Context(), w.scope(t, w.inBoth), w.inBoth, w.b))(t)
 	w.raw(t, `INSERT INTO group_members (group_id, user_id) SELECT id, $1 FROM groups`, string(w.inBoth))
 	for name, c := range map[string]struct {

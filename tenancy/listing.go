@@ -141,12 +141,14 @@ type IdentityFilter struct {
 	Connector id.Connector
 }
 
-// UserRow is a user in a list, without the password's hash, with what ties him to the organizations and groups of the scope.
+// UserRow is a user with what ties him to the organizations and groups of the scope. In a list it has neither the password's hash nor
+// Permissions.
 type UserRow struct {
 	User
 
 	Memberships []Membership // ordered by organization
 	Groups      []id.Group   // sorted
+	Permissions []Permission // that he holds without a group, sorted
 }
 
 // MembershipRow is a membership in a list, with what people call its ends.

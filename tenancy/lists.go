@@ -2,10 +2,10 @@ package tenancy
 
 import (
 	"context"
-	"slices"
 
 	"gatehouse/audit"
 	"gatehouse/internal/id"
+	"gatehouse/store"
 )
 
 // list authorizes and validates what every list asks for: the permission somewhere, and rows only from where it is held.
@@ -82,26 +82,22 @@ func (d *Directory) ListIdentities(ctx context.Context, scope Scope, filter Iden
 
 // UserRow reads one user in the form of ListUsers, with the authority of User.
 func (d *Directory) UserRow(ctx context.Context, scope Scope, user id.User) (UserRow, error) {
-	found, err := d.User(ctx, scope, user)
-	if err != nil {
-		return UserRow{}, err
-	}
 	within := System("own account")
 	if !scope.is(user) {
+		var err error
 		if within, err = scope.Where(ViewUser); err != nil {
 			return UserRow{}, err
 		}
 	}
-	row := UserRow{User: found}
-	if row.Memberships, err = d.Store.Memberships(ctx, within, user); err != nil {
+	row, err := d.Store.UserRow(ctx, within, user)
+	if err != nil {
 		return UserRow{}, err
 	}
-	groups, err := d.Store.GroupsOf(ctx, within, user)
-	for _, group := range groups {
-		row.Groups = append(row.Groups, group.ID)
+	if !within.sees(row.User, len(row.Memberships) > 0) {
+		return UserRow{}, store.ErrNotFound
 	}
-	slices.Sort(row.Groups)
-	return row, err
+	row.User = d.shown(scope, row.User)
+	return row, nil
 }
 
 // OwnerOf finds the owner of an organization; store.ErrNotFound if it has none. It needs users.view_organization there.

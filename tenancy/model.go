@@ -1,6 +1,7 @@
 package tenancy
 
 import (
+	"slices"
 	"time"
 
 	"gatehouse/internal/id"
@@ -235,6 +236,9 @@ type Place struct {
 	Organization Organization
 	Role         Role
 }
+
+// everyPlace is Places and Disabled.
+func (s Standing) everyPlace() []Place { return slices.Concat(s.Places, s.Disabled) }
 
 // In finds the user's place in an active organization.
 func (s Standing) In(organization id.Organization) (Place, bool) {

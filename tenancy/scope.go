@@ -45,7 +45,7 @@ func newScope(standing Standing) Scope {
 		actor: standing.User.ID, superuser: superuser, everywhere: superuser, staff: standing.User.Staff,
 		permissions: permissionSet{}, within: map[id.Organization]permissionSet{}, disabled: map[id.Organization]bool{},
 	}
-	for _, place := range slices.Concat(standing.Places, standing.Disabled) {
+	for _, place := range standing.everyPlace() {
 		if place.Role.AtLeast(Manager) {
 			state.organizations = append(state.organizations, place.Organization.ID)
 			state.disabled[place.Organization.ID] = !place.Organization.Active

@@ -58,6 +58,9 @@ type Users interface {
 	SetPasswordHash(ctx context.Context, user id.User, old, hash string, now time.Time) error
 	// User finds by id.
 	User(ctx context.Context, user id.User) (User, error)
+	// UserRow finds by id, whether or not the user is in an organization of scope, with his ties within scope (shared groups too, if
+	// scope manages anything), in one statement.
+	UserRow(ctx context.Context, scope Scope, user id.User) (UserRow, error)
 	// UserByIdentifier finds by an identifier, given in normalised form (see Normalise).
 	UserByIdentifier(ctx context.Context, identifier string) (User, error)
 	// RecordLogin sets LastLogin, LastMethod and LastConnector.
@@ -149,8 +152,8 @@ type APITokens interface {
 	CreateAPIToken(ctx context.Context, token APIToken) error
 	// APIToken finds by id.
 	APIToken(ctx context.Context, token id.APIToken) (APIToken, error)
-	// APITokenByHash finds by Hash, expired ones as well.
-	APITokenByHash(ctx context.Context, hash string) (APIToken, error)
+	// StandingByToken finds by Hash, expired ones as well, and loads the user as Members.Standing does, in one statement for both.
+	StandingByToken(ctx context.Context, hash string) (APIToken, Standing, error)
 	// APITokensOf lists a user's tokens, newest first, expired ones as well, at most 1,000.
 	APITokensOf(ctx context.Context, user id.User) ([]APIToken, error)
 	// DeleteAPIToken deletes one; store.ErrNotFound if it is not there.

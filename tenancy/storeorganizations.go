@@ -42,7 +42,7 @@ type Members interface {
 	// RemoveMembership deletes a membership that is not the owner's, and takes its user out of the groups of the organization; if there
 	// is none within scope, store.ErrStale.
 	RemoveMembership(ctx context.Context, scope Scope, membership Membership) error
-	// Standing loads a user with organizations, groups and permissions in a fixed number of statements.
+	// Standing loads a user with organizations, groups and permissions in one statement.
 	Standing(ctx context.Context, user id.User) (Standing, error)
 }
 

@@ -1,16 +1,15 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	_ "embed"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"html/template"
 	"maps"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -19,20 +18,21 @@ import (
 	"golang.org/x/oauth2"
 
 	"gatehouse/internal/secret"
+	"gatehouse/verify"
 )
 
 //go:embed sibling.html
 var siblingPage string
 
 // sibling is a small example service that trusts Gatehouse: it sends people there (authorization code with PKCE) and believes an
-// access token only after verifying signature, issuer, type and audience by itself, offline, with the published keys.
+// access token only after verifying it by itself with package verify, offline, with the published keys.
 type sibling struct {
 	issuer   string
 	clientID string
 	ownURL   string
 	oauth    oauth2.Config
 	idTokens *oidc.IDTokenVerifier
-	keys     oidc.KeySet
+	verifier *verify.Verifier
 	page     *template.Template
 
 	mu      sync.Mutex
@@ -42,33 +42,11 @@ type sibling struct {
 // siblingSignIn is what must survive the trip to Gatehouse; it travels in a cookie.
 type siblingSignIn struct{ State, Nonce, Verifier string }
 
-// siblingToken are the claims that the example shows.
+// siblingToken is what the page shows of a verified token.
 type siblingToken struct {
-	Issuer       string   `json:"iss"`
-	Subject      string   `json:"sub"`
-	Audience     audience `json:"aud"`
-	Expires      int64    `json:"exp"`
-	Organization string   `json:"org_slug"`
-	Role         string   `json:"org_role"`
-	Permissions  []string `json:"permissions"`
-	Groups       []string `json:"groups"`
-	AMR          []string `json:"amr"`
-	ACR          string   `json:"acr"`
-	Session      string   `json:"sid"`
-	All          string   `json:"-"` // the whole payload, indented
-}
-
-// audience reads "aud" as a string or a list of them (RFC 7519 section 4.1.3).
-type audience []string
-
-// UnmarshalJSON accepts both forms.
-func (a *audience) UnmarshalJSON(raw []byte) error {
-	var one string
-	if json.Unmarshal(raw, &one) == nil {
-		*a = audience{one}
-		return nil
-	}
-	return json.Unmarshal(raw, (*[]string)(a))
+	*verify.Token
+	UserID string
+	All    string // the whole payload, indented
 }
 
 // The cookies: a sign-in under way, and who has signed in.
@@ -90,11 +68,9 @@ func newSibling(ctx context.Context, issuer, clientID string, clientSecret secre
 	if err != nil {
 		return nil, fmt.Errorf("discover %s: %w", issuer, err)
 	}
-	var document struct {
-		Keys string `json:"jwks_uri"`
-	}
-	if err := discovered.Claims(&document); err != nil {
-		return nil, fmt.Errorf("read discovery: %w", err)
+	verifier, err := verify.New(verify.Config{Issuer: issuer, Audience: clientID, Organizations: verify.EveryOrganization()})
+	if err != nil {
+		return nil, err
 	}
 	page, err := template.New("sibling").Parse(siblingPage)
 	if err != nil {
@@ -103,7 +79,7 @@ func newSibling(ctx context.Context, issuer, clientID string, clientSecret secre
 	return &sibling{
 		issuer: issuer, clientID: clientID, ownURL: ownURL, page: page, holders: map[string]*siblingToken{},
 		idTokens: discovered.Verifier(&oidc.Config{ClientID: clientID}),
-		keys:     oidc.NewRemoteKeySet(ctx, document.Keys),
+		verifier: verifier,
 		oauth: oauth2.Config{
 			ClientID: clientID, ClientSecret: clientSecret.Reveal(), Endpoint: discovered.Endpoint(), RedirectURL: ownURL + "/callback",
 			Scopes: []string{oidc.ScopeOpenID, "profile", "groups", "permissions"},
@@ -163,7 +139,7 @@ func (s *sibling) held(r *http.Request) *siblingToken {
 	return nil
 }
 
-func (t *siblingToken) expired() bool { return time.Now().Unix() >= t.Expires }
+func (t *siblingToken) expired() bool { return !time.Now().Before(t.Expires()) }
 
 func (s *sibling) begin(w http.ResponseWriter, r *http.Request) {
 	trip := siblingSignIn{State: secret.Token(16), Nonce: secret.Token(16), Verifier: oauth2.GenerateVerifier()}
@@ -198,7 +174,7 @@ func (s *sibling) finish(r *http.Request) (*siblingToken, error) {
 	if idToken.Nonce != trip.Nonce {
 		return nil, errors.New("the ID token is of another sign-in")
 	}
-	return s.verify(r.Context(), tokens.AccessToken)
+	return s.shown(r.Context(), tokens.AccessToken)
 }
 
 func readTrip(r *http.Request) (siblingSignIn, error) {
@@ -213,35 +189,21 @@ func readTrip(r *http.Request) (siblingSignIn, error) {
 	return siblingSignIn{State: parts[0], Nonce: parts[1], Verifier: parts[2]}, nil
 }
 
-// verify is what every sibling service does with an access token (RFC 9068 section 4). It does not learn of revocation before the
-// token expires; that is what short lifetimes are for.
-func (s *sibling) verify(ctx context.Context, raw string) (*siblingToken, error) {
-	header, err := base64.RawURLEncoding.DecodeString(strings.Split(raw, ".")[0])
-	if err != nil || !strings.Contains(string(header), `"typ":"at+jwt"`) {
-		return nil, errors.New("this is not an access token")
-	}
-	payload, err := s.keys.VerifySignature(ctx, raw)
+// shown is a token that package verify believes, as every sibling service checks one. It does not learn of revocation before the token
+// expires; that is what short lifetimes are for.
+func (s *sibling) shown(ctx context.Context, raw string) (*siblingToken, error) {
+	token, err := s.verifier.Verify(ctx, raw)
 	if err != nil {
-		return nil, fmt.Errorf("verify the access token: %w", err)
+		return nil, err
 	}
-	var token siblingToken
-	if err := json.Unmarshal(payload, &token); err != nil {
-		return nil, fmt.Errorf("read the access token: %w", err)
-	}
-	switch {
-	case token.Issuer != s.issuer:
-		return nil, errors.New("the access token is of another issuer")
-	case !slices.Contains(token.Audience, s.clientID):
-		return nil, errors.New("the access token is not for this service")
-	case token.expired():
-		return nil, errors.New("the access token has expired")
-	}
-	pretty, err := json.MarshalIndent(json.RawMessage(payload), "", "  ")
-	if err != nil {
+	shown := &siblingToken{Token: token}
+	shown.UserID, _ = token.User()
+	var pretty bytes.Buffer
+	if err := json.Indent(&pretty, token.Payload(), "", "  "); err != nil {
 		return nil, fmt.Errorf("show the access token: %w", err)
 	}
-	token.All = string(pretty)
-	return &token, nil
+	shown.All = pretty.String()
+	return shown, nil
 }
 
 func (s *sibling) show(w http.ResponseWriter, status int, view siblingView) {

@@ -6,7 +6,9 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
+
+	"gatehouse/verify"
+	"gatehouse/verify/verifytest"
 )
 
 func exampleService(t *testing.T) *sibling {
@@ -42,7 +44,13 @@ func TestSiblingPages(t *testing.T) {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 	kept := httptest.NewRecorder()
-	s.hold(kept, &siblingToken{Organization: "harbour", Expires: time.Now().Unix() + 60})
+	issuer := verifytest.New(t)
+	s.verifier = issuer.Verifier("switchboard")
+	token, err := s.shown(t.Context(), issuer.Sign(verifytest.Token{Slug: "harbour", Audience: []string{"switchboard"}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.hold(kept, token)
 	cookie := kept.Result().Cookies()[0]
 	for range 2 { // a reload
 		if w := visitSibling(s, "http://127.0.0.1:8082/", cookie); !strings.Contains(w.Body.String(), `id="organization">harbour<`) {
@@ -52,7 +60,7 @@ func TestSiblingPages(t *testing.T) {
 	if w := visitSibling(s, "http://127.0.0.1:8082/"); strings.Contains(w.Body.String(), "harbour") {
 		t.Error("another browser sees the token")
 	}
-	s.holders[cookie.Value].Expires = time.Now().Unix()
+	s.holders[cookie.Value].Token = new(verify.Token) // whose time is over
 	if w := visitSibling(s, "http://127.0.0.1:8082/", cookie); strings.Contains(w.Body.String(), "harbour") {
 		t.Error("an expired token is shown")
 	}

@@ -17,7 +17,7 @@ const module = "gatehouse/"
 var allowed = map[string][]string{
 	"cmd/gatehouse": {
 		"api", "clients", "config", "connectors", "connectors/builtin", "internal/id", "internal/password", "internal/seal", "internal/secret", "internal/web",
-		"jobs", "login", "mfa", "notify", "provider", "session", "store", "store/redisdb", "store/sqldb", "tenancy", "transfer", "ui",
+		"jobs", "login", "mfa", "notify", "provider", "session", "store", "store/redisdb", "store/sqldb", "tenancy", "transfer", "ui", "verify",
 	},
 	"login": {
 		"connectors", "internal/id", "internal/password", "internal/secret", "internal/web", "mfa", "provider", "session", "store", "tenancy", "ui",
@@ -47,7 +47,9 @@ var allowed = map[string][]string{
 	"internal/id":        {},
 	"internal/secret":    {},
 	"internal/password":  {},
+	"verify":             {}, // for other programs: it must not drag Gatehouse along
 	// For tests only.
+	"verify/verifytest":        {"verify"},
 	"internal/testenv":         {"internal/secret"},
 	"store/storetest":          {"audit", "clients", "internal/id", "internal/password", "jobs", "mfa", "notify", "provider", "session", "store", "tenancy"},
 	"connectors/connectortest": {"connectors", "internal/secret"},
@@ -55,7 +57,7 @@ var allowed = map[string][]string{
 }
 
 // forTests are packages that no program may import.
-var forTests = []string{"internal/testenv", "store/storetest", "connectors/connectortest", "bench", "e2e", "internal/archtest"}
+var forTests = []string{"verify/verifytest", "internal/testenv", "store/storetest", "connectors/connectortest", "bench", "e2e", "internal/archtest"}
 
 const longestChain = 6
 

@@ -15,7 +15,6 @@ var (
 	apiTokenInsert = unscoped("an insert; the token is its user's", `INSERT INTO api_tokens (`+apiTokenColumns+`)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`)
 	apiTokenByID    = unscoped("a user's own; the directory looks at whose", `SELECT `+apiTokenColumns+` FROM api_tokens WHERE id = $1`)
-	apiTokenByHash  = unscoped("its bearer holds the token itself", `SELECT `+apiTokenColumns+` FROM api_tokens WHERE hash = $1`)
 	apiTokensOfUser = unscoped("all of one user", `SELECT `+apiTokenColumns+` FROM api_tokens WHERE user_id = $1 ORDER BY created DESC, id DESC LIMIT 1000`)
 	apiTokenDelete  = unscoped("a user's own; the directory looks at whose", `DELETE FROM api_tokens WHERE id = $1`)
 	apiTokensDelete = unscoped("all of one user", `DELETE FROM api_tokens WHERE user_id = $1 AND id <> $2 AND ($3 OR method <> '')`)
@@ -24,21 +23,35 @@ var (
 		WHERE id IN (SELECT id FROM api_tokens WHERE expires > 0 AND expires < $1 ORDER BY expires LIMIT $2)`)
 )
 
+// apiTokenRow is a token as its columns have it.
+type apiTokenRow struct {
+	tenancy.APIToken
+	permissions                string
+	created, expires, lastUsed int64
+}
+
+func (r *apiTokenRow) targets() []any {
+	return []any{
+		&r.ID, &r.User, &r.Organization, &r.Name, &r.Hash, &r.Hint, &r.Purpose, &r.Method, &r.permissions, &r.created, &r.expires, &r.lastUsed,
+	}
+}
+
+// token is what the columns say, once they are scanned.
+func (r *apiTokenRow) token() (tenancy.APIToken, error) {
+	r.Created, r.Expires, r.LastUsed = fromMicros(r.created), fromMicros(r.expires), fromMicros(r.lastUsed)
+	if r.permissions == "[]" {
+		return r.APIToken, nil
+	}
+	err := json.Unmarshal([]byte(r.permissions), &r.Permissions)
+	return r.APIToken, err
+}
+
 func scanAPIToken(row scanner) (tenancy.APIToken, error) {
-	var (
-		t                          tenancy.APIToken
-		permissions                string
-		created, expires, lastUsed int64
-	)
-	err := row.Scan(&t.ID, &t.User, &t.Organization, &t.Name, &t.Hash, &t.Hint, &t.Purpose, &t.Method, &permissions, &created, &expires, &lastUsed)
-	if err != nil {
-		return t, err
+	var r apiTokenRow
+	if err := row.Scan(r.targets()...); err != nil {
+		return r.APIToken, err
 	}
-	t.Created, t.Expires, t.LastUsed = fromMicros(created), fromMicros(expires), fromMicros(lastUsed)
-	if permissions == "[]" {
-		return t, nil
-	}
-	return t, json.Unmarshal([]byte(permissions), &t.Permissions)
+	return r.token()
 }
 
 // CreateAPIToken implements tenancy.APITokens.
@@ -51,11 +64,6 @@ func (q *queries) CreateAPIToken(ctx context.Context, t tenancy.APIToken) error 
 // APIToken implements tenancy.APITokens.
 func (q *queries) APIToken(ctx context.Context, token id.APIToken) (tenancy.APIToken, error) {
 	return one(ctx, q, q.read, scanAPIToken, apiTokenByID, string(token))
-}
-
-// APITokenByHash implements tenancy.APITokens.
-func (q *queries) APITokenByHash(ctx context.Context, hash string) (tenancy.APIToken, error) {
-	return one(ctx, q, q.read, scanAPIToken, apiTokenByHash, hash)
 }
 
 // APITokensOf implements tenancy.APITokens.

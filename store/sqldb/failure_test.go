@@ -204,8 +204,8 @@ func TestDeadlockRunsAgain(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if total := <-tries + <-tries; total != 3 {
-		t.Errorf("%d tries, want one of the two twice", total)
+	if total := <-tries + <-tries; total < 3 { // more on a busy machine, where both may be chosen as the victim
+		t.Errorf("%d tries, want one of the two at least twice", total)
 	}
 }
 
@@ -230,7 +230,9 @@ func TestStatements(t *testing.T) {
 		most int
 		work func() error
 	}{
-		"standing":       {4, func() error { _, err := db.Standing(t.Context(), ada.ID); return err }},
+		"standing":       {1, func() error { _, err := db.Standing(t.Context(), ada.ID); return err }},
+		"API token":      {1, func() error { _, _, err := db.StandingByToken(t.Context(), "h"); return ignore(err, store.ErrNotFound) }},
+		"user's page":    {1, func() error { _, err := db.UserRow(t.Context(), tenancy.System("test"), ada.ID); return err }},
 		"refresh":        {1, func() error { return ignore(db.RotateGrant(t.Context(), provider.Rotation{}), store.ErrStale) }},
 		"one-time code":  {1, func() error { return ignore(db.AdvanceStep(t.Context(), "f", 1, time.Now()), store.ErrStale) }},
 		"revocation":     {1, func() error { return db.RevokeGrant(t.Context(), "g", time.Now(), time.Now()) }},

@@ -96,7 +96,7 @@ func (q *queries) oneGroup(ctx context.Context, s statement, args ...any) (tenan
 	if len(rows) == 0 {
 		return tenancy.Group{}, store.ErrNotFound
 	}
-	return gather(rows, func(tenancy.Group) bool { return true })[0], nil
+	return gather(rows)[0], nil
 }
 
 // AddToGroup implements tenancy.Groups.
@@ -116,7 +116,7 @@ func (q *queries) RemoveFromGroup(ctx context.Context, scope tenancy.Scope, grou
 func (q *queries) GroupsOf(ctx context.Context, scope tenancy.Scope, user id.User) ([]tenancy.Group, error) {
 	s, args := groupsOfUser.in(scope, string(user))
 	rows, err := all(ctx, q, q.read, scanGroupPermission, s, args...)
-	return gather(rows, func(tenancy.Group) bool { return true }), err
+	return gather(rows), err
 }
 
 // scanGroupPermission reads a group with at most one of its permissions.
@@ -134,16 +134,13 @@ func scanGroupPermission(row scanner) (tenancy.Group, error) {
 	return group, err
 }
 
-// gather joins consecutive rows of one group and keeps those that count.
-func gather(rows []tenancy.Group, counts func(tenancy.Group) bool) []tenancy.Group {
+// gather joins consecutive rows of one group.
+func gather(rows []tenancy.Group) []tenancy.Group {
 	var groups []tenancy.Group
 	for _, row := range rows {
-		last := len(groups) - 1
-		switch {
-		case !counts(row):
-		case last >= 0 && groups[last].ID == row.ID:
+		if last := len(groups) - 1; last >= 0 && groups[last].ID == row.ID {
 			groups[last].Permissions = append(groups[last].Permissions, row.Permissions...)
-		default:
+		} else {
 			groups = append(groups, row)
 		}
 	}

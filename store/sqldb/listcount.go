@@ -136,7 +136,7 @@ func (q *queries) length(ctx context.Context, from string, r *request, t tally, 
 func (q *queries) fullCount(ctx context.Context, from string, r *request, limit int) (int, error) {
 	statement := *r
 	text := "SELECT count(*) FROM (" + countText(from, &statement, limit) + ") c"
-	return one(ctx, q, q.read, value[int], made(text), planned(r.dialect, statement.args)...)
+	return one(ctx, q, q.read, value[int], made(text), statement.planned()...)
 }
 
 // remember keeps where the page at an offset begins, for pages near it.

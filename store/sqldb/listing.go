@@ -3,6 +3,7 @@ package sqldb
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -83,6 +84,7 @@ type request struct {
 	asked      string // conditions and their parameters, to tell one list from another
 	args       []any
 	within     string // placeholder of the scope's organizations, once there is one
+	kept       bool   // PostgreSQL keeps its plan
 }
 
 // request begins with the listing's tenant condition.
@@ -219,9 +221,11 @@ func pageOf[T any](ctx context.Context, q *queries, l listing[T], r *request, qu
 		return tenancy.Page[T]{}, err
 	}
 	statement := *r // its further parameters are not those of the full count
+	// Half of what a page costs is its plan. Where nothing is asked for, the next one of this order and size has the same.
+	statement.kept = len(r.args) == 0 && !r.narrow && t.count != uncounted && start.skip == 0
 	text := pageText(l, &statement, o, start, t.count != uncounted)
 	scan := func(s scanner) (row[T], error) { return scanRow(s, o.keys, l.scan) }
-	rows, err := all(ctx, q, q.read, scan, made(text), planned(r.dialect, statement.args)...)
+	rows, err := all(ctx, q, q.read, scan, made(text), statement.planned()...)
 	if err != nil {
 		return tenancy.Page[T]{}, err
 	}
@@ -283,12 +287,21 @@ func fill[T any](page *tenancy.Page[T], rows []row[T], more bool, start position
 	}
 }
 
-// planned lets PostgreSQL plan for the parameters at hand: whether a search is found by its words or along the order depends on them.
-func planned(dialect goose.Dialect, args []any) []any {
-	if dialect != goose.DialectPostgres {
-		return args
+// planned are the parameters. PostgreSQL plans for those at hand: whether a search is found by its words or along the order depends on
+// them.
+func (r *request) planned() []any {
+	if r.dialect != goose.DialectPostgres || r.kept {
+		return r.args
 	}
-	return append([]any{pgx.QueryExecModeCacheDescribe}, args...)
+	return append([]any{pgx.QueryExecModeCacheDescribe}, r.args...)
+}
+
+// number is a limit. In a plan that is kept it is part of the text: one that is not known would be planned as a tenth of the table.
+func (r *request) number(n int) string {
+	if r.kept {
+		return strconv.Itoa(n)
+	}
+	return r.param(int64(n))
 }
 
 func noSuchPage() error {

@@ -11,6 +11,12 @@ import (
 	"gatehouse/tenancy"
 )
 
+// userTies are what ties a user to the organizations and groups of a scope.
+const userTies = `COALESCE((SELECT string_agg(m.id || ' ' || m.organization_id || ' ' || m.role || ' ' || m.created || ' ' || m.modified || ' ' || m.version, ',')
+		FROM memberships m WHERE m.user_id = u.id AND {m.organization_id}), ''),
+	COALESCE((SELECT string_agg(g.id, ',') FROM group_members gm JOIN groups g ON g.id = gm.group_id
+		WHERE gm.user_id = u.id AND {g.organization_id|shared}), ''), `
+
 var (
 	userID   = column{text: "u.id"}
 	userList = listed(listing[tenancy.UserRow]{
@@ -19,11 +25,7 @@ var (
 			"created": {{text: "u.created", number: true}}, "last_login": {{text: "u.last_login", number: true}},
 			"username": {{text: "u.username"}}, "email": {{text: "u.email"}}, "last_name": {{text: "u.last_name"}},
 		},
-		columns: `COALESCE((SELECT string_agg(m.id || ' ' || m.organization_id || ' ' || m.role || ' ' || m.created || ' ' || m.modified || ' ' || m.version, ',')
-				FROM memberships m WHERE m.user_id = u.id AND {m.organization_id}), ''),
-			COALESCE((SELECT string_agg(g.id, ',') FROM group_members gm JOIN groups g ON g.id = gm.group_id
-				WHERE gm.user_id = u.id AND {g.organization_id|shared}), ''), ` + userColumns,
-		scan: scanUserRow,
+		columns: userTies + userColumns, scan: scanListedUser,
 	})
 
 	// Users of organizations are found by IN, never by a join, so that each is there once. SQLite goes from IN to the users, and from users
@@ -154,6 +156,20 @@ func (q *queries) ListUsers(ctx context.Context, scope tenancy.Scope, f tenancy.
 	return pageOf(ctx, q, userList, r, query)
 }
 
+func scanListedUser(s scanner) (tenancy.UserRow, error) {
+	row, err := scanUserRow(s)
+	row.PasswordHash = ""
+	return row, err
+}
+
+// scanWholeUser reads a row with the permissions that its user holds without a group.
+func scanWholeUser(s scanner) (tenancy.UserRow, error) {
+	var permissions string
+	row, err := scanUserRow(beside{s, []any{&permissions}})
+	row.Permissions = permissionsFrom(permissions)
+	return row, err
+}
+
 func scanUserRow(s scanner) (tenancy.UserRow, error) {
 	var (
 		row                 tenancy.UserRow
@@ -163,7 +179,6 @@ func scanUserRow(s scanner) (tenancy.UserRow, error) {
 	if row.User, err = scanUser(beside{s, []any{&memberships, &groups}}); err != nil {
 		return row, err
 	}
-	row.PasswordHash = ""
 	if groups != "" {
 		for group := range strings.SplitSeq(groups, ",") {
 			row.Groups = append(row.Groups, id.Group(group))

@@ -96,7 +96,7 @@ func pageText[T any](l listing[T], r *request, o order, start position, counted 
 		places = append(places, r.param(value))
 	}
 	within := strings.Join(places, ", ")
-	take, skip := r.param(int64(start.take+1)), " OFFSET "+r.param(int64(start.skip))
+	take, skip := r.number(start.take+1), " OFFSET "+r.number(start.skip)
 	along := func(gate string) string {
 		var conditions []string
 		limit := take

@@ -2,7 +2,6 @@ package sqldb
 
 import (
 	"context"
-	"slices"
 
 	"gatehouse/internal/id"
 	"gatehouse/store"
@@ -32,38 +31,16 @@ var (
 		(SELECT COUNT(*) FROM clients c WHERE c.organization_id = o.id),
 		(SELECT COUNT(*) FROM api_tokens t WHERE t.organization_id = o.id)
 		FROM organizations o WHERE o.id = $1 AND {o.id}`)
-
-	standingPlaces = unscoped("all places of one user, to make his scope and tokens",
-		`SELECT `+organizationColumns+`, m.role FROM memberships m JOIN organizations o ON o.id = m.organization_id
-		WHERE m.user_id = $1 ORDER BY o.name, o.id`)
-	standingGroups = unscoped("all groups of one user, to make his scope and tokens",
-		`SELECT `+groupColumns+` FROM group_members gm
-		JOIN groups g ON g.id = gm.group_id LEFT JOIN group_permissions p ON p.group_id = g.id
-		WHERE gm.user_id = $1 ORDER BY g.name, g.id, p.permission`)
-	standingPermissions = plain(`SELECT permission FROM user_permissions WHERE user_id = $1 ORDER BY permission`)
 )
 
 func scanOrganization(row scanner) (tenancy.Organization, error) {
-	place, err := scanOrganizationAnd(row)
-	return place.Organization, err
-}
-
-func scanPlace(row scanner) (tenancy.Place, error) {
-	var role tenancy.Role
-	place, err := scanOrganizationAnd(row, &role)
-	place.Role = role
-	return place, err
-}
-
-func scanOrganizationAnd(row scanner, more ...any) (tenancy.Place, error) {
 	var (
-		place             tenancy.Place
+		o                 tenancy.Organization
 		created, modified int64
 	)
-	o := &place.Organization
-	err := row.Scan(append([]any{&o.ID, &o.Name, &o.Slug, &o.Active, &o.Description, &o.Email, &o.URL, &o.FactorPolicy, &o.MaxUsers, &created, &modified, &o.Version}, more...)...)
+	err := row.Scan(&o.ID, &o.Name, &o.Slug, &o.Active, &o.Description, &o.Email, &o.URL, &o.FactorPolicy, &o.MaxUsers, &created, &modified, &o.Version)
 	o.Created, o.Modified = fromMicros(created), fromMicros(modified)
-	return place, err
+	return o, err
 }
 
 // CreateOrganization implements tenancy.Organizations. Only a scope that is not limited to organizations can create one.
@@ -127,40 +104,4 @@ func (q *queries) Contents(ctx context.Context, scope tenancy.Scope, organizatio
 		var c tenancy.Contents
 		return c, row.Scan(&c.Memberships, &c.Homeless, &c.Groups, &c.Invitations, &c.Clients, &c.APITokens)
 	}, s, args...)
-}
-
-// Standing implements tenancy.Members with four statements.
-func (q *queries) Standing(ctx context.Context, user id.User) (tenancy.Standing, error) {
-	var (
-		standing tenancy.Standing
-		err      error
-	)
-	if standing.User, err = q.User(ctx, user); err != nil {
-		return tenancy.Standing{}, err
-	}
-	places, err := all(ctx, q, q.read, scanPlace, standingPlaces, string(user))
-	if err != nil {
-		return tenancy.Standing{}, err
-	}
-	for _, place := range places {
-		if place.Organization.Active {
-			standing.Places = append(standing.Places, place)
-		} else {
-			standing.Disabled = append(standing.Disabled, place)
-		}
-	}
-	groups, err := all(ctx, q, q.read, scanGroupPermission, standingGroups, string(user))
-	if err != nil {
-		return tenancy.Standing{}, err
-	}
-	standing.Groups = gather(groups, func(group tenancy.Group) bool {
-		return group.Organization == "" || among(standing.Places, group.Organization)
-	})
-	standing.DisabledGroups = gather(groups, func(group tenancy.Group) bool { return among(standing.Disabled, group.Organization) })
-	standing.Permissions, err = all(ctx, q, q.read, value[tenancy.Permission], standingPermissions, string(user))
-	return standing, err
-}
-
-func among(places []tenancy.Place, organization id.Organization) bool {
-	return slices.ContainsFunc(places, func(place tenancy.Place) bool { return place.Organization.ID == organization })
 }

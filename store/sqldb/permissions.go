@@ -14,6 +14,7 @@ var (
 	permissionDrop = unscoped("permissions are installation-wide; whoever holds one counts", `DELETE FROM permissions WHERE code = $1
 		AND NOT EXISTS (SELECT 1 FROM group_permissions WHERE permission = $1)
 		AND NOT EXISTS (SELECT 1 FROM user_permissions WHERE permission = $1)`)
+	userPermissionsOf     = plain(`SELECT permission FROM user_permissions WHERE user_id = $1 ORDER BY permission`)
 	userPermissionsDelete = plain(`DELETE FROM user_permissions WHERE user_id = $1`)
 	userPermissionInsert  = plain(`INSERT INTO user_permissions (user_id, permission) VALUES ($1, $2)`)
 )
@@ -39,7 +40,7 @@ func (q *queries) DropPermission(ctx context.Context, permission tenancy.Permiss
 
 // UserPermissions implements tenancy.Permissions.
 func (q *queries) UserPermissions(ctx context.Context, user id.User) ([]tenancy.Permission, error) {
-	return all(ctx, q, q.read, value[tenancy.Permission], standingPermissions, string(user))
+	return all(ctx, q, q.read, value[tenancy.Permission], userPermissionsOf, string(user))
 }
 
 // SetUserPermissions implements tenancy.Permissions.

@@ -27,6 +27,7 @@ var (
 		url = $9, company = $10, location = $11, birth_date = $12, notes = $13, language = $14, custom = $15, expiration_date = $16, active = $17,
 		staff = $18, superuser = $19, search = $20, modified = $21, version = version + 1 WHERE id = $1 AND version = $22`)
 	userByID         = plain(`SELECT ` + userColumns + ` FROM users u WHERE u.id = $1`)
+	userRowByID      = scoped(`SELECT ` + permissionsOf + `, ` + userTies + userColumns + ` FROM users u WHERE u.id = $1`)
 	userByIdentifier = plain(`SELECT ` + userColumns + ` FROM identifiers i JOIN users u ON u.id = i.user_id WHERE i.value = $1`)
 	userPassword     = plain(`UPDATE users SET password_hash = $2, password_updated = $3, modified = $3 WHERE id = $1`)
 	userPasswordSwap = plain(`UPDATE users SET password_hash = $2, password_updated = $3, modified = $3 WHERE id = $1 AND password_hash = $4`)
@@ -194,6 +195,12 @@ func (q *queries) mustChange(ctx context.Context, s statement, args ...any) erro
 // User implements tenancy.Users.
 func (q *queries) User(ctx context.Context, user id.User) (tenancy.User, error) {
 	return one(ctx, q, q.read, scanUser, userByID, string(user))
+}
+
+// UserRow implements tenancy.Users.
+func (q *queries) UserRow(ctx context.Context, scope tenancy.Scope, user id.User) (tenancy.UserRow, error) {
+	s, args := userRowByID.in(scope, string(user))
+	return one(ctx, q, q.read, scanWholeUser, s, args...)
 }
 
 // UserByIdentifier implements tenancy.Users.

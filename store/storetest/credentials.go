@@ -165,8 +165,13 @@ func testAPITokens(t *testing.T, w *world) {
 	w.token(t, w.grace.ID, "other", func(*tenancy.APIToken) {})
 	byID, err := w.APIToken(t.Context(), full.ID)
 	must(t, err)
-	byHash, err := w.APITokenByHash(t.Context(), full.Hash)
+	byHash, standing, err := w.StandingByToken(t.Context(), full.Hash)
 	must(t, err)
+	wanted, err := w.Standing(t.Context(), w.ada.ID)
+	must(t, err)
+	if diff := cmp.Diff(wanted, standing); diff != "" || standing.User.ID != w.ada.ID {
+		t.Error(diff)
+	}
 	of, err := w.APITokensOf(t.Context(), w.ada.ID)
 	must(t, err)
 	if diff := cmp.Diff([]tenancy.APIToken{full, full, bare, full}, append([]tenancy.APIToken{byID, byHash}, of...)); diff != "" {
@@ -174,7 +179,7 @@ func testAPITokens(t *testing.T, w *world) {
 	}
 	_, err = w.APIToken(t.Context(), "none")
 	want(t, err, store.ErrNotFound)
-	_, err = w.APITokenByHash(t.Context(), "none")
+	_, _, err = w.StandingByToken(t.Context(), "none")
 	want(t, err, store.ErrNotFound)
 	want(t, w.CreateAPIToken(t.Context(), newToken("nobody", "x")), store.ErrNotFound)
 	for _, touch := range []struct{ at, before, want time.Time }{

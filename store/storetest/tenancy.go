@@ -94,7 +94,7 @@ func Tenancy(t *testing.T, open func(t *testing.T) TenancyStore) {
 	for name, test := range map[string]func(*testing.T, *world){
 		"Users": testUsers, "Identifiers": testIdentifiers, "UpdateUser": testUpdateUser, "PasswordHash": testPasswordHash,
 		"FirstSuperuser": testFirstSuperuser, "OtherSuperuser": testOtherSuperuser, "Organizations": testOrganizations, "ForeignOrganization": testForeignOrganization,
-		"Memberships": testMemberships, "OneOwner": testOneOwner, "Standing": testStanding, "Groups": testGroups, "Identities": testIdentities,
+		"Memberships": testMemberships, "OneOwner": testOneOwner, "Standing": testStanding, "StandingTexts": testStandingTexts, "UserRow": testUserRow, "Groups": testGroups, "Identities": testIdentities,
 		"SetRole": testSetRole, "Once": testOnce, "TransactionRollsBack": testRollback, "RefusalEndsTransaction": testRefusal, "Record": testRecord,
 		"BadText": testBadText, "RaceIdentifier": testRaceIdentifier, "RaceOwner": testRaceOwner, "RacePasswordHash": testRacePasswordHash,
 		"Membership": testMembership, "RemoveMembership": testRemoveMembership, "Room": testRoom, "RaceTransfer": testRaceTransfer, "DeleteOrganization": testDeleteOrganization,
@@ -227,48 +227,6 @@ func testOtherSuperuser(t *testing.T, w *world) {
 	root.Superuser = true
 	want(t, w.CreateFirstSuperuser(t.Context(), root), store.ErrConflict)
 	_, err := w.UserByIdentifier(t.Context(), "root")
-	want(t, err, store.ErrNotFound)
-}
-
-func testStanding(t *testing.T, w *world) {
-	groups := []tenancy.Group{
-		{ID: id.New[id.Group](), Name: "Shared", Permissions: []tenancy.Permission{"app.add_x", "app.view_x"}},
-		{ID: id.New[id.Group](), Name: "Of A", Organization: w.a.ID, Permissions: []tenancy.Permission{"app.change_x"}},
-		{ID: id.New[id.Group](), Name: "Of B", Organization: w.b.ID},
-	}
-	for i := range groups {
-		groups[i].Created, groups[i].Modified, groups[i].Version = noon, noon, 1
-		g := groups[i]
-		must(t, w.CreateGroup(t.Context(), w.all, g))
-		must(t, w.AddToGroup(t.Context(), w.all, g.ID, w.both.ID))
-		must(t, w.AddToGroup(t.Context(), w.all, g.ID, w.both.ID))
-	}
-	standing, err := w.Standing(t.Context(), w.both.ID)
-	must(t, err)
-	if len(standing.Places) != 2 || len(standing.Groups) != 3 || len(standing.GroupsIn(w.a.ID)) != 2 {
-		t.Errorf("places %v, groups %v", standing.Places, standing.Groups)
-	}
-	for _, g := range standing.Groups {
-		for _, wanted := range groups {
-			if wanted.ID == g.ID {
-				if diff := cmp.Diff(wanted, g); diff != "" {
-					t.Error(diff)
-				}
-			}
-		}
-	}
-	disabled := w.b
-	disabled.Active = false
-	must(t, w.UpdateOrganization(t.Context(), w.all, disabled))
-	standing, err = w.Standing(t.Context(), w.both.ID)
-	must(t, err)
-	if len(standing.Places) != 1 || standing.Places[0].Organization.ID != w.a.ID || len(standing.Groups) != 2 {
-		t.Errorf("after disabling: places %v, groups %v", standing.Places, standing.Groups)
-	}
-	if len(standing.Disabled) != 1 || standing.Disabled[0].Organization.ID != w.b.ID || len(standing.DisabledGroups) != 1 || standing.DisabledGroups[0].Name != "Of B" {
-		t.Errorf("after disabling: disabled places %v, groups %v", standing.Disabled, standing.DisabledGroups)
-	}
-	_, err = w.Standing(t.Context(), "nobody")
 	want(t, err, store.ErrNotFound)
 }
 
