@@ -35,7 +35,7 @@ type Tokens interface {
 // ErrDeclared says that a client is read-only here.
 var ErrDeclared = errors.New("the client is declared in the configuration file (clients:); change it there and start again")
 
-func (r *Registry) now() time.Time { return r.Now().UTC() }
+func (r *Registry) now() time.Time { return r.Now().UTC().Truncate(time.Microsecond) } // what the store keeps
 
 func (r *Registry) event(scope tenancy.Scope, action, object string, organization id.Organization) audit.Event {
 	return audit.Event{
