@@ -18,7 +18,7 @@ type field struct{ name, text string }
 // fields are what the record says of a client. Secrets are known by their names, keys by a hash.
 func fields(c provider.Client) []field {
 	list := func(values []string) string { return strings.Join(values, " ") }
-	yes := func(b bool) string { return strconv.FormatBool(b) }
+	yes := strconv.FormatBool
 	return []field{
 		{"name", c.Name},
 		{"organization", string(c.Organization)},

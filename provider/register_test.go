@@ -41,7 +41,7 @@ func keySet(t *testing.T, keys ...any) json.RawMessage {
 func TestValidateClient(t *testing.T) {
 	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	must(t, err)
-	short, err := rsa.GenerateKey(rand.Reader, 1024) //nolint:gosec // it is to be refused
+	short, err := rsa.GenerateKey(rand.Reader, 1024)
 	must(t, err)
 	good := keySet(t, ec.Public())
 	keys := func(set json.RawMessage) func(*provider.Client) {

@@ -90,7 +90,7 @@ func testListClients(t *testing.T, s ClientStore, w *world) {
 	}
 	full := fullClient()
 	registered(t, s, full)
-	page, err = s.ListClients(t.Context(), w.all, clients.Filter{}, tenancy.Query{Search: string(full.Name), Page: 1, Size: 10})
+	page, err = s.ListClients(t.Context(), w.all, clients.Filter{}, tenancy.Query{Search: full.Name, Page: 1, Size: 10})
 	must(t, err)
 	if diff := cmp.Diff([]provider.Client{full}, page.Items); diff != "" {
 		t.Error(diff)
