@@ -180,6 +180,10 @@ func (s *server) measure(b *testing.B, work func()) {
 
 // signIn returns a first refresh token.
 func (s *server) signIn(b *testing.B, send sender, scope string) string {
+	return s.signInAs(b, send, scope, user, organization).Refresh
+}
+
+func (s *server) signInAs(b *testing.B, send sender, scope string, user id.User, organization id.Organization) tokens {
 	sum := sha256.Sum256([]byte(verifier))
 	response, err := s.Complete(b.Context(), url.Values{
 		"client_id": {"web"}, "redirect_uri": {redirect}, "response_type": {"code"}, "scope": {scope},
@@ -191,7 +195,7 @@ func (s *server) signIn(b *testing.B, send sender, scope string) string {
 	return send(b, url.Values{
 		"grant_type": {"authorization_code"}, "code": {answered.Query().Get("code")}, "redirect_uri": {redirect}, "code_verifier": {verifier},
 		"client_id": {"web"}, "client_secret": {clientSecret},
-	}.Encode()).Refresh
+	}.Encode())
 }
 
 // wantOneGrant checks that the rotations left one row each sign-in, then removes it.

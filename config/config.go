@@ -31,6 +31,7 @@ type Config struct {
 	Sessions       Sessions       `yaml:"sessions"`
 	EncryptionKeys []secret.Text  `yaml:"encryption_keys"` // newest first; empty: a key file in DataDir
 	Tokens         Tokens         `yaml:"tokens"`
+	SigningKeys    SigningKeys    `yaml:"signing_keys"`
 	Passwords      Passwords      `yaml:"passwords"`
 	Users          Users          `yaml:"users"`
 	Factors        Factors        `yaml:"factors"`
@@ -77,6 +78,11 @@ type Tokens struct {
 	RefreshIdle     Duration `yaml:"refresh_idle"`
 	RefreshAbsolute Duration `yaml:"refresh_absolute"`
 	RefreshGrace    Duration `yaml:"refresh_grace"`
+}
+
+// SigningKeys are the keys of tokens.
+type SigningKeys struct {
+	RotateEvery Duration `yaml:"rotate_every"` // after which the next key of an algorithm takes over
 }
 
 // Passwords are the costs of argon2id; Concurrent 0 is the number of cores, any other 0 the default.
@@ -173,13 +179,14 @@ func Default() *Config {
 			Code: Duration(time.Minute), Access: Duration(10 * time.Minute), ID: Duration(10 * time.Minute),
 			RefreshIdle: Duration(14 * 24 * time.Hour), RefreshAbsolute: Duration(90 * 24 * time.Hour), RefreshGrace: Duration(30 * time.Second),
 		},
-		Passwords: Passwords{MemoryKiB: 19456, Passes: 2, Threads: 1, Queue: 64},
-		Users:     Users{ExpirationWarningDays: 7, TokenLifetime: Duration(30 * 24 * time.Hour), ResetLifetime: Duration(time.Hour), TimeZone: "UTC"},
-		Factors:   Factors{IssuerName: "Gatehouse"},
-		Outgoing:  Outgoing{Timeout: Duration(10 * time.Second)},
-		Mail:      Mail{TLS: MailStartTLS, Timeout: Duration(30 * time.Second), Keep: Duration(14 * 24 * time.Hour)},
-		Jobs:      defaultJobs(),
-		Log:       Log{Level: "info", Format: "text"},
+		SigningKeys: SigningKeys{RotateEvery: Duration(90 * 24 * time.Hour)},
+		Passwords:   Passwords{MemoryKiB: 19456, Passes: 2, Threads: 1, Queue: 64},
+		Users:       Users{ExpirationWarningDays: 7, TokenLifetime: Duration(30 * 24 * time.Hour), ResetLifetime: Duration(time.Hour), TimeZone: "UTC"},
+		Factors:     Factors{IssuerName: "Gatehouse"},
+		Outgoing:    Outgoing{Timeout: Duration(10 * time.Second)},
+		Mail:        Mail{TLS: MailStartTLS, Timeout: Duration(30 * time.Second), Keep: Duration(14 * 24 * time.Hour)},
+		Jobs:        defaultJobs(),
+		Log:         Log{Level: "info", Format: "text"},
 	}
 }
 

@@ -37,12 +37,13 @@ type Jobs struct {
 	RemindExpiring         jobs.Schedule `yaml:"remind-expiring"`
 	RemindPasswordExpiring jobs.Schedule `yaml:"remind-password-expiring"`
 	DeleteSentMail         jobs.Schedule `yaml:"delete-sent-mail"`
+	RotateKeys             jobs.Schedule `yaml:"rotate-keys"`
 }
 
 func defaultJobs() Jobs {
 	return Jobs{
 		Sweep: jobs.Every(time.Minute), DeactivateExpired: jobs.Daily(0, 1), RemindExpiring: jobs.Daily(0, 5),
-		RemindPasswordExpiring: jobs.Daily(1, 0), DeleteSentMail: jobs.Daily(2, 0),
+		RemindPasswordExpiring: jobs.Daily(1, 0), DeleteSentMail: jobs.Daily(2, 0), RotateKeys: jobs.Every(time.Hour),
 	}
 }
 

@@ -46,4 +46,4 @@ func (c *Config) misspelt(path, scope string) Problems {
 	return nil
 }
 
-var standardScopes = []string{"openid", "profile", "email", "groups", "permissions", "offline_access"}
+var standardScopes = []string{"openid", "profile", "email", "phone", "groups", "permissions", "offline_access"}

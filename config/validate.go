@@ -53,6 +53,9 @@ func (v *validator) validate(c *Config) {
 	if c.Tokens.RefreshIdle > c.Tokens.RefreshAbsolute {
 		v.wrong("tokens.refresh_idle", "must not be longer than tokens.refresh_absolute")
 	}
+	if time.Duration(c.SigningKeys.RotateEvery) < time.Hour {
+		v.wrong("signing_keys.rotate_every", "must be at least 1h: services need time to learn of each key")
+	}
 	if _, given := v.positions["factors.issuer_name"]; given && (c.Factors.IssuerName == "" || strings.Contains(c.Factors.IssuerName, ":")) {
 		v.wrong("factors.issuer_name", "must be a text without colon")
 	}

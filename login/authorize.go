@@ -1,12 +1,14 @@
 package login
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
 
 	"gatehouse/internal/web"
 	"gatehouse/provider"
+	"gatehouse/ui"
 )
 
 const maxFormBytes = 64 << 10
@@ -31,13 +33,7 @@ func (h *Handler) authorize(w http.ResponseWriter, r *http.Request) error {
 	case slices.Contains(request.Prompt, "none"):
 		return h.refuse(w, r, request.Params, silentRefusal(d.step))
 	}
-	v.browser = h.Cookies.browserSecret(w, r)
-	flowID := newFlowID()
-	if err := h.keep(ctx, v.browser, flowID, flow); err != nil {
-		return err
-	}
-	toSignIn(w, r, flowID)
-	return nil
+	return h.start(w, r, flow)
 }
 
 // authorizePost repeats a posted request as GET. A form that another site posts comes without our SameSite=Lax cookies; the GET
@@ -49,15 +45,35 @@ func (h *Handler) authorizePost(w http.ResponseWriter, r *http.Request) error {
 }
 
 // answerAuthorizeError sends the browser back with an error, or shows a page where there is no address that may be trusted.
-func answerAuthorizeError(w http.ResponseWriter, r *http.Request, refused *provider.AuthorizeError) error {
-	if refused.Redirect == "" {
+func (h *Handler) answerAuthorizeError(w http.ResponseWriter, r *http.Request, refused *provider.AuthorizeError) error {
+	if refused.URL == "" {
 		return &web.Error{
 			Status: http.StatusBadRequest, Title: "The application sent a request that cannot be accepted",
 			Text: refused.Description, Err: refused,
 		}
 	}
-	http.Redirect(w, r, refused.Redirect, http.StatusSeeOther)
+	return h.answerClient(w, r, refused.Response)
+}
+
+// answerClient sends the browser back to the client in the way it asked for.
+func (h *Handler) answerClient(w http.ResponseWriter, r *http.Request, response provider.Response) error {
+	if response.Form != nil {
+		return h.Pages.Render(w, http.StatusOK, ui.FormPost{Action: response.URL, Fields: fields(response.Form)})
+	}
+	w.Header().Set("Cache-Control", "no-store") // the address holds a code
+	http.Redirect(w, r, response.URL, http.StatusSeeOther)
 	return nil
+}
+
+// fields are hidden inputs, in an order that stays.
+func fields(form url.Values) []ui.Field {
+	var fields []ui.Field
+	for _, name := range slices.Sorted(maps.Keys(form)) {
+		for _, value := range form[name] {
+			fields = append(fields, ui.Field{Name: name, Value: value})
+		}
+	}
+	return fields
 }
 
 // silentRefusal is what prompt=none answers where a page would be needed (OpenID Connect Core section 3.1.2.6).
@@ -65,6 +81,8 @@ func silentRefusal(s step) provider.AuthorizeError {
 	switch s {
 	case stepSignIn:
 		return provider.AuthorizeError{Code: "login_required", Description: "Nobody is signed in, or the sign-in is too old."}
+	case stepAccount:
+		return provider.AuthorizeError{Code: "account_selection_required", Description: "An account must be chosen."}
 	case stepOrganization:
 		return provider.AuthorizeError{Code: "account_selection_required", Description: "An organization must be picked."}
 	case stepRefuse:
@@ -83,6 +101,5 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, params url.Valu
 	if err != nil {
 		return err
 	}
-	http.Redirect(w, r, response.URL, http.StatusSeeOther)
-	return nil
+	return h.answerClient(w, r, response)
 }

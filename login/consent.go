@@ -43,13 +43,13 @@ func (f facts) consentMissing(organization id.Organization) bool {
 	if slices.Contains(f.request.Prompt, "consent") {
 		return true
 	}
-	return !f.request.Client.FirstParty && (f.consent == nil || f.consent.Organization != organization || !f.consent.Covers(f.request.Scopes))
+	return !f.request.Client.FirstParty && (f.consent == nil || f.consent.Organization != organization || !f.consent.Covers(f.request.Asked()))
 }
 
 // agreement names exactly what a person is asked: who, by which client, for which organization, to what. What the page showed is what the button
 // agrees to, even if another tab or the client's registration has changed meanwhile.
 func (f facts) agreement(organization id.Organization) string {
-	asked := append([]string{string(f.user()), string(f.request.Client.ID), string(organization)}, slices.Sorted(slices.Values(f.request.Scopes))...)
+	asked := append([]string{string(f.user()), string(f.request.Client.ID), string(organization)}, slices.Sorted(slices.Values(f.request.Asked()))...)
 	return secret.Hash(strings.Join(asked, "\n"))
 }
 
@@ -89,7 +89,7 @@ func (h *Handler) remember(ctx context.Context, v *visit, organization id.Organi
 	if v.facts.request == nil || v.open.flow().Agreed != v.facts.agreement(organization) {
 		return nil
 	}
-	return h.Provider.Agree(ctx, v.facts.user(), v.facts.request.Client.ID, organization, v.facts.request.Scopes)
+	return h.Provider.Agree(ctx, v.facts.user(), v.facts.request.Client.ID, organization, v.facts.request.Asked())
 }
 
 func (h *Handler) showConsent(w http.ResponseWriter, v *visit, d decision) error {
@@ -99,7 +99,7 @@ func (h *Handler) showConsent(w http.ResponseWriter, v *visit, d decision) error
 		ClientName: clientName(request.Client), ClientURL: request.Client.URI, PolicyURL: request.Client.PolicyURI, TermsURL: request.Client.TermsURI,
 		Destination: destination(request.Params.Get("redirect_uri")), Account: v.facts.standing.User.Name(), OrganizationName: d.organization.Name,
 	}
-	for _, scope := range append([]string{scopeIdentity}, request.Scopes...) {
+	for _, scope := range append([]string{scopeIdentity}, request.Asked()...) {
 		switch {
 		case scope == scopeOpenID:
 		case v.facts.consent != nil && (scope == scopeIdentity || slices.Contains(v.facts.consent.Scopes, scope)):
@@ -140,6 +140,8 @@ func scopeWords(scope string) string {
 		return "See your name, username, language and the rest of your profile"
 	case "email":
 		return "See your e-mail address"
+	case "phone":
+		return "See your phone number"
 	case "groups":
 		return "See which groups you are in"
 	case "permissions":

@@ -66,6 +66,19 @@ func TestConsent(t *testing.T) {
 	}
 }
 
+// TestConsentToClaims: what a client asks for claim by claim is asked of the person, too.
+func TestConsentToClaims(t *testing.T) {
+	h := newHouse(t)
+	b := h.browser()
+	h.code(b.agree(b.password(b.begin("stranger"), "ada", goodPassword)))
+	asked := b.get(h.authorizeURL("stranger", "claims", `{"userinfo":{"permissions":null}}`))
+	if !strings.Contains(visible(asked), "what you are permitted to do") {
+		t.Errorf("the page does not ask: %s", visible(asked))
+	}
+	h.code(b.agree(asked))
+	h.code(b.get(h.authorizeURL("stranger", "claims", `{"id_token":{"permissions":{"essential":true}}}`)))
+}
+
 func TestConsentDenied(t *testing.T) {
 	h := newHouse(t)
 	b := h.browser()

@@ -72,8 +72,7 @@ func (h *Handler) issueCode(w http.ResponseWriter, r *http.Request, v *visit, li
 	if err != nil {
 		return err
 	}
-	http.Redirect(w, r, response.URL, http.StatusSeeOther)
-	return nil
+	return h.answerClient(w, r, response)
 }
 
 // establish gives the browser the session that the flow earned. Its token is fresh after every authentication.

@@ -26,6 +26,10 @@ type Flow struct {
 	// Invitation is the token of one to go on to, where no client asked.
 	Invitation string
 
+	// Account is whom the person chose to go on as, where the client asked for a choice; Another that it is to be nobody who is signed in.
+	Account id.User
+	Another bool
+
 	// First holds the first factor once it was shown in this flow; until then a live session may stand in for it.
 	First *FirstFactor
 	// FactorOf is whose second factor was shown in this flow. It names the user, because the session that stands in for the first

@@ -35,6 +35,7 @@ const (
 	newPasswordPath  = SignInPath + "/new-password"
 	organizationPath = SignInPath + "/organization"
 	consentPath      = SignInPath + "/consent"
+	accountPath      = SignInPath + "/account"
 	switchPath       = SignInPath + "/another"
 	securePath       = SignInPath + "/secure"
 	signOutPath      = "/signout"
@@ -72,7 +73,7 @@ func (h *Handler) Mount(r chi.Router) {
 	get(SignInPath, h.signIn)
 	get(CallbackPath+"{connector}", h.callback)
 	for path, handle := range map[string]web.Handler{
-		passwordPath: h.password, connectorPath: h.connector, factorPath: h.factor, enrolPath: h.enrol, organizationPath: h.organization, consentPath: h.consent,
+		passwordPath: h.password, connectorPath: h.connector, factorPath: h.factor, enrolPath: h.enrol, organizationPath: h.organization, accountPath: h.account, consentPath: h.consent,
 		newPasswordPath: h.newPassword, switchPath: h.switchAccount, securePath: h.secure,
 	} {
 		post(path, handle)
@@ -111,7 +112,7 @@ func (h *Handler) answering(handle web.Handler) web.Handler {
 			toSignIn(w, r, r.FormValue("flow"))
 			return nil
 		case errors.As(err, &refused):
-			return answerAuthorizeError(w, r, refused)
+			return h.answerAuthorizeError(w, r, refused)
 		default:
 			return withWayBack(err, r.FormValue("flow"))
 		}

@@ -190,6 +190,7 @@ func (h *house) assemble() http.Handler {
 	r := chi.NewRouter()
 	h.provider.Mount(r)
 	h.handler.Mount(r)
+	r.Handle("/static/*", h.handler.Pages.Static())
 	return web.Defaults(r, web.Options{Logger: logger, CrossSite: provider.CrossSitePaths(), Now: h.clock.Now})
 }
 

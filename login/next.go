@@ -13,8 +13,8 @@ import (
 
 // Authentication context classes that tokens carry and requests may ask for (OpenID Connect Core section 2, "acr").
 const (
-	ACRSingle = "urn:gatehouse:acr:single" // one factor
-	ACRMulti  = "urn:gatehouse:acr:mfa"    // two factors
+	ACRSingle = provider.ACRSingle
+	ACRMulti  = provider.ACRMulti
 )
 
 // step is what a flow needs next.
@@ -22,6 +22,7 @@ type step string
 
 const (
 	stepSignIn       step = "sign in"
+	stepAccount      step = "choose account"
 	stepPrompt       step = "prompt for factor"
 	stepPassword     step = "change password"
 	stepEnrol        step = "enrol factor"
@@ -68,6 +69,9 @@ func next(f facts) decision {
 	if f.hintsAtAnother() {
 		return decision{step: stepRefuse, refusal: refusedOtherUser}
 	}
+	if f.accountOpen() {
+		return decision{step: stepAccount}
+	}
 	if !f.factorDone() && len(f.factors) > 0 {
 		return decision{step: stepPrompt}
 	}
@@ -108,7 +112,7 @@ func (f facts) outdated() bool {
 // sessionSuffices reports whether the request accepts the live session as the first factor (OpenID Connect Core section 3.1.2.1:
 // prompt, max_age, id_token_hint).
 func (f facts) sessionSuffices() bool {
-	if f.session == nil {
+	if f.session == nil || f.flow.Another {
 		return false
 	}
 	if f.flow.Secure && f.now.Sub(f.session.AuthTime) > recent {
@@ -117,7 +121,7 @@ func (f facts) sessionSuffices() bool {
 	if f.request == nil {
 		return true
 	}
-	if slices.Contains(f.request.Prompt, "login") || slices.Contains(f.request.Prompt, "select_account") {
+	if slices.Contains(f.request.Prompt, "login") {
 		return false
 	}
 	if f.request.MaxAge != nil && f.now.Sub(f.session.AuthTime) > *f.request.MaxAge {
@@ -128,10 +132,12 @@ func (f facts) sessionSuffices() bool {
 
 // hintsAtAnother reports whether the client asked for one user and another is here.
 func (f facts) hintsAtAnother() bool {
-	if f.request == nil || f.request.IDTokenHintSubject == "" {
-		return false
-	}
-	return f.request.IDTokenHintSubject != string(f.standing.User.ID)
+	return f.request != nil && !f.request.Accepts(f.standing.User.ID)
+}
+
+// accountOpen reports whether the client wants the person to say as whom to go on, and nobody has said so. Signing in says it, too.
+func (f facts) accountOpen() bool {
+	return f.request != nil && slices.Contains(f.request.Prompt, "select_account") && f.flow.First == nil && f.flow.Account != f.standing.User.ID
 }
 
 func (f facts) factorDone() bool {
@@ -141,9 +147,10 @@ func (f facts) factorDone() bool {
 	return f.flow.First == nil && f.session != nil && slices.Contains(f.session.AMR, amrMulti)
 }
 
-// factorRequired asks the person, the organization's policy, or without one that of every organization the sign-in will be good for.
+// factorRequired asks the person, the client where it insists, the organization's policy, or without one that of every organization the
+// sign-in will be good for. What acr_values would like is met by who has a factor; it makes nobody enrol one.
 func (f facts) factorRequired(organization *tenancy.Organization) bool {
-	if f.flow.Secure || (f.request != nil && slices.Contains(f.request.ACRValues, ACRMulti)) {
+	if f.flow.Secure || (f.request != nil && f.request.NeedsMulti()) {
 		return true
 	}
 	if organization != nil {

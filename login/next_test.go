@@ -56,6 +56,10 @@ func with(change func(*provider.AuthorizeRequest)) *provider.AuthorizeRequest {
 	return request
 }
 
+func selecting() *provider.AuthorizeRequest {
+	return with(func(r *provider.AuthorizeRequest) { r.Prompt = []string{"select_account"} })
+}
+
 func TestNext(t *testing.T) {
 	minute := time.Minute
 	cases := map[string]struct {
@@ -68,7 +72,17 @@ func TestNext(t *testing.T) {
 		"account disabled meanwhile":   {facts{flow: signedIn(), request: shared()}, stepSignIn, "", ""},
 		"session is enough":            {facts{flow: &Flow{}, session: live(), request: shared(), standing: standing(optional)}, stepDone, "org-a", ""},
 		"session, prompt=login":        {facts{flow: &Flow{}, session: live(), standing: standing(optional), request: with(func(r *provider.AuthorizeRequest) { r.Prompt = []string{"login"} })}, stepSignIn, "", ""},
-		"session, prompt=select":       {facts{flow: &Flow{}, session: live(), standing: standing(optional), request: with(func(r *provider.AuthorizeRequest) { r.Prompt = []string{"select_account"} })}, stepSignIn, "", ""},
+		"session, prompt=select":       {facts{flow: &Flow{}, session: live(), standing: standing(optional), request: with(func(r *provider.AuthorizeRequest) { r.Prompt = []string{"select_account"} })}, stepAccount, "", ""},
+		"chosen":                       {facts{flow: &Flow{Account: "user"}, session: live(), standing: standing(optional), request: selecting()}, stepDone, "org-a", ""},
+		"chosen, another session":      {facts{flow: &Flow{Account: "other"}, session: live(), standing: standing(optional), request: selecting()}, stepAccount, "", ""},
+		"another is wanted":            {facts{flow: &Flow{Another: true}, session: live(), standing: standing(optional), request: selecting()}, stepSignIn, "", ""},
+		"another has signed in":        {facts{flow: &Flow{Another: true, First: signedIn().First}, session: live(), standing: standing(optional), request: selecting()}, stepDone, "org-a", ""},
+		"select, nobody signed in":     {facts{flow: &Flow{}, request: selecting()}, stepSignIn, "", ""},
+		"select and login":             {facts{flow: &Flow{Account: "user"}, session: live(), standing: standing(optional), request: with(func(r *provider.AuthorizeRequest) { r.Prompt = []string{"select_account", "login"} })}, stepSignIn, "", ""},
+		"chosen, factor enrolled":      {facts{flow: &Flow{Account: "user"}, session: live(), standing: standing(optional), request: selecting(), factors: enrolled}, stepPrompt, "", ""},
+		"for another, session":         {facts{flow: &Flow{}, session: live(), standing: standing(optional), request: with(func(r *provider.AuthorizeRequest) { r.Subjects = []string{"other"} })}, stepSignIn, "", ""},
+		"for another, signed in":       {facts{flow: signedIn(), standing: standing(optional), request: with(func(r *provider.AuthorizeRequest) { r.Subjects = []string{"other"} })}, stepRefuse, "", refusedOtherUser},
+		"for this one of two":          {facts{flow: signedIn(), standing: standing(optional), request: with(func(r *provider.AuthorizeRequest) { r.Subjects = []string{"other", "user"} })}, stepDone, "org-a", ""},
 		"session older than max_age":   {facts{flow: &Flow{}, session: live(), standing: standing(optional), request: with(func(r *provider.AuthorizeRequest) { r.MaxAge = &minute })}, stepSignIn, "", ""},
 		"signed in again for max_age":  {facts{flow: signedIn(), session: live(), standing: standing(optional), request: with(func(r *provider.AuthorizeRequest) { r.MaxAge = &minute })}, stepDone, "org-a", ""},
 		"hint at another, session":     {facts{flow: &Flow{}, session: live(), standing: standing(optional), request: with(func(r *provider.AuthorizeRequest) { r.IDTokenHintSubject = "other" })}, stepSignIn, "", ""},
@@ -80,7 +94,10 @@ func TestNext(t *testing.T) {
 		"session's factor is not ours": {facts{flow: signedIn(), session: live(amrMulti), request: shared(), standing: standing(required), factors: enrolled}, stepPrompt, "", ""},
 		"policy demands, none yet":     {facts{flow: signedIn(), request: shared(), standing: standing(required)}, stepEnrol, "org-b", ""},
 		"session without, demanded":    {facts{flow: &Flow{}, session: live(), request: shared(), standing: standing(required)}, stepEnrol, "org-b", ""},
-		"acr_values demand":            {facts{flow: signedIn(), standing: standing(optional), request: with(func(r *provider.AuthorizeRequest) { r.ACRValues = []string{ACRMulti} })}, stepEnrol, "org-a", ""},
+		"acr_values wish, no factor":   {facts{flow: signedIn(), standing: standing(optional), request: with(func(r *provider.AuthorizeRequest) { r.ACRValues = []string{ACRMulti} })}, stepDone, "org-a", ""},
+		"acr_values wish, a factor":    {facts{flow: &Flow{}, session: live(), standing: standing(optional), request: with(func(r *provider.AuthorizeRequest) { r.ACRValues = []string{ACRMulti} }), factors: enrolled}, stepPrompt, "", ""},
+		"essential acr, no factor":     {facts{flow: signedIn(), standing: standing(optional), request: with(func(r *provider.AuthorizeRequest) { r.EssentialACR = []string{ACRMulti} })}, stepEnrol, "org-a", ""},
+		"essential acr, either":        {facts{flow: signedIn(), standing: standing(optional), request: with(func(r *provider.AuthorizeRequest) { r.EssentialACR = []string{ACRMulti, ACRSingle} })}, stepDone, "org-a", ""},
 		"two organizations":            {facts{flow: signedIn(), request: shared(), standing: standing(optional, required)}, stepOrganization, "", ""},
 		"picked":                       {facts{flow: &Flow{First: signedIn().First, Organization: "org-a"}, request: shared(), standing: standing(optional, required)}, stepDone, "org-a", ""},
 		"picked one that demands":      {facts{flow: &Flow{First: signedIn().First, Organization: "org-b"}, request: shared(), standing: standing(optional, required)}, stepEnrol, "org-b", ""},

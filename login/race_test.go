@@ -164,7 +164,7 @@ func TestSignedOutWhileTheFlowEnds(t *testing.T) {
 	h.person("kim", h.harbour)
 	b := h.browser()
 	h.code(b.password(b.begin("harbour"), "kim", goodPassword))
-	flow := b.begin("harbour", "acr_values", login.ACRMulti)
+	flow := b.begin("harbour", "claims", `{"id_token":{"acr":{"essential":true,"value":"`+login.ACRMulti+`"}}}`)
 	h.handler.Sessions.Store = &beforeTake{Store: h.handler.Sessions.Store, kind: session.KindSession, work: func() {
 		other := b.another(func(*http.Cookie) bool { return true })
 		wantStatus(t, other.post("/signout", url.Values{}), http.StatusOK, "signed out")

@@ -24,6 +24,8 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) error {
 	switch d.step {
 	case stepDone:
 		return h.finish(w, r, v, d)
+	case stepAccount:
+		return h.showAccount(w, v)
 	case stepPrompt:
 		return h.showPrompt(w, v, http.StatusOK, nil)
 	case stepPassword:
@@ -47,6 +49,9 @@ func (h *Handler) beginDirect(w http.ResponseWriter, r *http.Request) error {
 
 // start keeps a new flow and sends the browser to its page.
 func (h *Handler) start(w http.ResponseWriter, r *http.Request, flow Flow) error {
+	if err := h.admitFlow(r); err != nil {
+		return err
+	}
 	browser, flowID := h.Cookies.browserSecret(w, r), newFlowID()
 	flow.Started = h.Now()
 	if err := h.keep(r.Context(), browser, flowID, flow); err != nil {
@@ -100,7 +105,7 @@ func (h *Handler) showRefusal(w http.ResponseWriter, r *http.Request, v *visit, 
 	web.Note(r, slog.String("failure", view.Title))
 	response, err := h.Provider.Refuse(r.Context(), v.open.flow().Params, "access_denied", string(d.refusal))
 	if err == nil {
-		view.LinkURL, view.LinkText = response.URL, "Back to "+v.facts.clientName()
+		view.LinkURL, view.LinkFields, view.LinkText = response.URL, fields(response.Form), "Back to "+v.facts.clientName()
 	}
 	return h.Pages.Render(w, view.Status, view)
 }

@@ -34,7 +34,8 @@ func describe(standing tenancy.Standing, place tenancy.Place) provider.Subject {
 	user := standing.User
 	subject := provider.Subject{
 		Username: user.Username, Name: user.Name(), GivenName: user.FirstName, FamilyName: user.LastName,
-		Email: user.Email, EmailVerified: user.EmailVerified, Language: user.Language, UpdatedAt: user.Modified,
+		Email: user.Email, EmailVerified: user.EmailVerified, Phone: user.Phone, Website: user.URL, BirthDate: string(user.BirthDate),
+		Language: user.Language, UpdatedAt: user.Modified,
 		OrganizationSlug: place.Organization.Slug, OrganizationName: place.Organization.Name, Role: string(place.Role),
 	}
 	for _, permission := range standing.Permissions {

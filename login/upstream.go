@@ -27,6 +27,9 @@ func (h *Handler) connector(w http.ResponseWriter, r *http.Request) error {
 	if !known {
 		return h.showSignIn(w, v, http.StatusBadRequest, "", connectorAlert(r, "", connectors.ReasonDenied))
 	}
+	if err := h.admitFlow(r); err != nil {
+		return err
+	}
 	state, flow := newFlowID(), *v.open.flow()
 	force := flow.Secure || mustBeFresh(v.facts.request)
 	redirect, err := configured.Connector.Begin(r.Context(), connectors.BeginRequest{

@@ -67,7 +67,7 @@ var errWrongStep = errors.New("the flow is at another step")
 func (h *Handler) load(ctx context.Context, r *http.Request, v *visit, flow *Flow) error {
 	v.facts = facts{now: h.Now(), flow: flow}
 	if flow.Params != nil {
-		request, err := h.Provider.ParseAuthorize(ctx, flow.Params)
+		request, err := h.Provider.ResumeAuthorize(ctx, flow.Params)
 		if err != nil {
 			return err
 		}

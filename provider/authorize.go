@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -29,8 +30,12 @@ type AuthorizeRequest struct {
 	ACRValues          []string
 	LoginHint          string
 	UILocales          []string
-	Organization       string // id or slug that was asked for, "" = none
-	IDTokenHintSubject string // of a hint that verified, "" = none
+	Organization       string          // id or slug that was asked for, "" = none
+	IDTokenHintSubject string          // of a hint that verified, "" = none
+	Resources          []string        // that the tokens are to be for (RFC 8707); empty: all of the client
+	Claims             json.RawMessage // what is asked for one by one (OpenID Connect Core section 5.5), in a form of our own; nil: nothing
+	EssentialACR       []string        // of which one must be reached (OpenID Connect Core section 5.5.1.1); empty: none
+	Subjects           []string        // whom alone the client will have; empty: anybody
 }
 
 // Authorization is what a person who signed in grants to a client.
@@ -44,24 +49,28 @@ type Authorization struct {
 	Consent      bool // it rests on a consent that the store keeps
 }
 
-// Response is where to send the browser.
-type Response struct{ URL string }
-
-const maxParameter = 4096 // of tokens: maxToken
+const (
+	maxParameter = 4096 // of tokens: maxToken
+	maxRequest   = maxToken + 8<<10
+)
 
 // checkParams refuses what no well-meaning client sends: repeated, oversized and unreadable parameters (RFC 6749 section 3.1).
 func checkParams(params url.Values) error {
 	for name, values := range params {
 		limit := maxParameter
-		if name == "id_token_hint" || name == "access_token" {
+		if name == "id_token_hint" || name == "access_token" || name == "token" {
 			limit = maxToken
 		}
+		many := 1
+		if name == resourceParameter {
+			many = maxResources
+		}
 		switch {
-		case len(values) > 1:
+		case len(values) > many:
 			return invalidRequest("A parameter is given more than once.")
-		case !readable(name) || !readable(values[0]):
+		case !readable(name) || slices.ContainsFunc(values, func(value string) bool { return !readable(value) }):
 			return invalidRequest("A parameter is not valid UTF-8, or holds a NUL.")
-		case len(name) > 128 || len(values[0]) > limit:
+		case len(name) > 128 || slices.ContainsFunc(values, func(value string) bool { return len(value) > limit }):
 			return invalidRequest("A parameter is too long.")
 		}
 	}
@@ -73,53 +82,94 @@ func meaningful(params url.Values) url.Values {
 	kept := url.Values{}
 	for _, name := range []string{
 		"client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "nonce", "code_challenge", "code_challenge_method",
-		"prompt", "max_age", "acr_values", "login_hint", "ui_locales", "id_token_hint", "organization", "audience", "request", "request_uri", "registration",
+		"prompt", "max_age", "acr_values", "login_hint", "ui_locales", "id_token_hint", "organization", "audience", "claims", "request", "request_uri", "registration",
 	} {
 		if value := params.Get(name); value != "" {
 			kept.Set(name, value)
 		}
 	}
+	if resources := given(params[resourceParameter]); len(resources) > 0 {
+		kept[resourceParameter] = resources
+	}
 	return kept
+}
+
+// size is what keeping the parameters takes: until somebody has signed in they are anybody's.
+func size(params url.Values) int {
+	total := 0
+	for name, values := range params {
+		for _, value := range values {
+			total += len(name) + len(value)
+		}
+	}
+	return total
 }
 
 func readable(text string) bool { return utf8.ValidString(text) && !strings.ContainsRune(text, 0) }
 
-// ParseAuthorize checks everything about an authorization request that can be checked before anybody signs in. Its error is
-// *AuthorizeError, or a sentinel of package store.
+// ParseAuthorize checks everything about an authorization request of a browser that can be checked before anybody signs in. A
+// pushed request (RFC 9126) is used up. Its error is *AuthorizeError, or a sentinel of package store.
 func (p *Provider) ParseAuthorize(ctx context.Context, params url.Values) (AuthorizeRequest, error) {
 	if err := checkParams(params); err != nil {
 		return AuthorizeRequest{}, p.pageError(err)
 	}
 	params = meaningful(params)
-	client, redirectURI, err := p.redirectTarget(ctx, params)
+	if !strings.HasPrefix(params.Get("request_uri"), requestURIPrefix) {
+		return p.resume(ctx, params)
+	}
+	pushed, err := p.takePushed(ctx, params)
+	if err != nil {
+		return AuthorizeRequest{}, p.pageError(err)
+	}
+	return p.resume(ctx, pushed)
+}
+
+// ResumeAuthorize checks the Params of an accepted request once more: while the person signs in, the client may change. Errors as of
+// ParseAuthorize.
+func (p *Provider) ResumeAuthorize(ctx context.Context, params url.Values) (AuthorizeRequest, error) {
+	if err := checkParams(params); err != nil {
+		return AuthorizeRequest{}, p.pageError(err)
+	}
+	kept := meaningful(params)
+	if params.Has(pushedMark) {
+		kept.Set(pushedMark, "yes")
+	}
+	return p.resume(ctx, kept)
+}
+
+func (p *Provider) resume(ctx context.Context, params url.Values) (AuthorizeRequest, error) {
+	client, err := p.redirectTarget(ctx, params)
 	if err != nil {
 		return AuthorizeRequest{}, p.pageError(err)
 	}
 	request := AuthorizeRequest{Params: params, Client: client}
-	if err := p.parse(ctx, params, &request); err != nil {
+	err = p.parse(ctx, params, &request)
+	if err == nil {
+		err = p.readHint(ctx, params.Get("id_token_hint"), &request)
+	}
+	if err != nil {
 		known := inProtocol(err)
 		if known.status >= http.StatusInternalServerError {
 			return AuthorizeRequest{}, fmt.Errorf("check authorization request: %w", err) // a page with a trace helps more than an error at the client
 		}
-		return AuthorizeRequest{}, p.redirectError(redirectURI, params, known)
+		return AuthorizeRequest{}, p.redirectError(params, known)
 	}
 	return request, nil
 }
 
 // redirectTarget finds the client and matches its redirect URI. Until both are certain no browser is sent anywhere.
-func (p *Provider) redirectTarget(ctx context.Context, params url.Values) (Client, string, error) {
+func (p *Provider) redirectTarget(ctx context.Context, params url.Values) (Client, error) {
 	client, err := p.clients.find(ctx, id.Client(params.Get("client_id")))
 	if errors.Is(err, store.ErrNotFound) {
-		return Client{}, "", invalidRequest("The application (client_id) is not known here, or is disabled.")
+		return Client{}, invalidRequest("The application (client_id) is not known here, or is disabled.")
 	}
 	if err != nil {
-		return Client{}, "", err
+		return Client{}, err
 	}
-	redirectURI := params.Get("redirect_uri")
-	if !matchRedirectURI(client.RedirectURIs, redirectURI) {
-		return Client{}, "", invalidRequest("The address to return to (redirect_uri) is not one that is registered for the application.")
+	if !matchRedirectURI(client.RedirectURIs, params.Get("redirect_uri")) {
+		return Client{}, invalidRequest("The address to return to (redirect_uri) is not one that is registered for the application.")
 	}
-	return client, redirectURI, nil
+	return client, nil
 }
 
 // pageError is an error whose redirect URI cannot be trusted.
@@ -131,18 +181,6 @@ func (p *Provider) pageError(err error) error {
 	return &AuthorizeError{Code: known.code, Description: known.description}
 }
 
-// redirectError sends code, state and issuer (RFC 9207) back to the client.
-func (p *Provider) redirectError(redirectURI string, params url.Values, e *oauthError) *AuthorizeError {
-	answer := url.Values{"error": {e.code}, "iss": {p.Issuer}}
-	if e.description != "" {
-		answer.Set("error_description", e.description)
-	}
-	if params.Has("state") {
-		answer.Set("state", params.Get("state"))
-	}
-	return &AuthorizeError{Code: e.code, Description: e.description, Redirect: redirectWith(redirectURI, answer)}
-}
-
 // parse lets fosite check the OAuth 2.0 parameters, then checks those that it leaves to us.
 func (p *Provider) parse(ctx context.Context, params url.Values, request *AuthorizeRequest) error {
 	switch {
@@ -150,14 +188,19 @@ func (p *Provider) parse(ctx context.Context, params url.Values, request *Author
 		return invalidRequest("The parameter response_type is missing.")
 	case params.Get("response_type") != "code": // fosite compares without regard to case
 		return badRequest("unsupported_response_type", "The only response_type supported is code.")
-	case params.Has("response_mode") && params.Get("response_mode") != "query":
-		return invalidRequest("The only response_mode supported is query.")
 	case params.Has("request"):
 		return badRequest("request_not_supported", "Request objects are not supported.")
 	case params.Has("request_uri"):
 		return badRequest("request_uri_not_supported", "Request URIs are not supported.")
 	case !request.Client.may(grantCode):
 		return badRequest("unauthorized_client", "The client may not use the authorization code grant.")
+	case size(params) > maxRequest:
+		return invalidRequest("The request is too long.")
+	case request.Client.RequirePAR && !params.Has(pushedMark):
+		return invalidRequest("The client has to push its authorization requests (RFC 9126).")
+	}
+	if err := checkMode(params); err != nil {
+		return err
 	}
 	parsed, err := p.authorize.NewAuthorizeRequest(ctx, fositeRequest(params))
 	if err != nil {
@@ -179,7 +222,13 @@ func (p *Provider) parse(ctx context.Context, params url.Values, request *Author
 	if request.MaxAge, err = parseMaxAge(params); err != nil {
 		return err
 	}
-	return p.readHint(ctx, params.Get("id_token_hint"), request)
+	if err := checkResources(params[resourceParameter]); err != nil {
+		return err
+	}
+	if request.Resources, err = requestedResources(request.Client.Audience, append(parsed.GetRequestedAudience(), params[resourceParameter]...)); err != nil {
+		return err
+	}
+	return readClaims(params.Get("claims"), request)
 }
 
 // readHint ignores a hint that does not verify (any more: keys are not kept for ever), unless nobody would be asked: prompt=none must not
@@ -205,6 +254,7 @@ func fositeRequest(params url.Values) *http.Request {
 	if form.Get("state") == "" {
 		form.Set("state", "none")
 	}
+	form.Del("response_mode") // ours
 	return &http.Request{Method: http.MethodGet, URL: &url.URL{Path: AuthorizePath}, Header: http.Header{}, Form: form, PostForm: url.Values{}}
 }
 
@@ -274,10 +324,9 @@ func parseMaxAge(params url.Values) (*time.Duration, error) {
 	return &age, nil
 }
 
-// Complete issues a code for what ParseAuthorize accepted, checking it all once more: while the person signed in, the client may
-// have changed.
+// Complete issues a code for what ParseAuthorize accepted, checking it all once more.
 func (p *Provider) Complete(ctx context.Context, params url.Values, a Authorization) (Response, error) {
-	checked, err := p.ParseAuthorize(ctx, params)
+	checked, err := p.ResumeAuthorize(ctx, params)
 	if err != nil {
 		return Response{}, err
 	}
@@ -286,21 +335,23 @@ func (p *Provider) Complete(ctx context.Context, params url.Values, a Authorizat
 		return Response{}, errors.New("complete authorization: nobody has signed in")
 	}
 	if !checked.Client.serves(a.Organization) {
-		return Response{}, p.redirectError(params.Get("redirect_uri"), params, badRequest("access_denied", "The client belongs to another organization."))
+		return Response{}, p.redirectError(params, badRequest("access_denied", "The client belongs to another organization."))
+	}
+	if !checked.Accepts(a.User) {
+		return Response{}, p.redirectError(params, badRequest("login_required", "The request is for another user."))
+	}
+	if a.ACR, err = checked.reached(a.ACR); err != nil {
+		return Response{}, p.redirectError(params, inProtocol(err))
 	}
 	request, err := p.authorize.NewAuthorizeRequest(ctx, fositeRequest(params))
 	if err != nil {
 		return Response{}, err
 	}
-	answered, err := p.authorize.NewAuthorizeResponse(ctx, request, &grantSession{authorization: a})
+	answered, err := p.authorize.NewAuthorizeResponse(ctx, request, &grantSession{authorization: a, asked: checked})
 	if err != nil {
 		return Response{}, err
 	}
-	answer := url.Values{"code": {answered.GetCode()}, "iss": {p.Issuer}}
-	if params.Has("state") {
-		answer.Set("state", params.Get("state"))
-	}
-	return Response{URL: redirectWith(params.Get("redirect_uri"), answer)}, nil
+	return p.respondTo(params, url.Values{"code": {answered.GetCode()}}), nil
 }
 
 // Refuse sends the browser back with an error. If the client or its redirect URI is not valid any more, *AuthorizeError.
@@ -308,11 +359,19 @@ func (p *Provider) Refuse(ctx context.Context, params url.Values, errorCode, des
 	if err := checkParams(params); err != nil {
 		return Response{}, p.pageError(err)
 	}
-	_, redirectURI, err := p.redirectTarget(ctx, params)
-	if err != nil {
+	if _, err := p.redirectTarget(ctx, params); err != nil {
 		return Response{}, p.pageError(err)
 	}
-	return Response{URL: p.redirectError(redirectURI, params, badRequest(errorCode, ascii(description))).Redirect}, nil
+	return p.redirectError(params, badRequest(errorCode, ascii(description))).Response, nil
+}
+
+// Accepts reports whether the client will have this user: id_token_hint and the claim sub may name him (OpenID Connect Core sections
+// 3.1.2.1 and 3.1.2.2).
+func (r *AuthorizeRequest) Accepts(user id.User) bool {
+	if r.IDTokenHintSubject != "" && r.IDTokenHintSubject != string(user) {
+		return false
+	}
+	return len(r.Subjects) == 0 || slices.Contains(r.Subjects, string(user))
 }
 
 var _ fosite.AuthorizeEndpointHandler = (*codeGrant)(nil)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,7 +23,7 @@ func (f *fixture) wantRefusal(err error, code string, back bool) {
 		f.t.Errorf("error is %v, want an AuthorizeError", err)
 		return
 	}
-	if refused.Code != code || (refused.Redirect != "") != back {
+	if refused.Code != code || (refused.URL != "") != back {
 		f.t.Errorf("refused with %+v, want %s", refused, code)
 	}
 }
@@ -85,6 +86,8 @@ func TestAuthorizeErrors(t *testing.T) {
 		values[name] = []string{request().Get(name), request().Get(name)}
 		return values
 	}
+	eleven := request()
+	eleven["resource"] = slices.Repeat([]string{"https://api.example.com"}, 11)
 	cases := []struct {
 		name   string
 		params url.Values
@@ -107,8 +110,10 @@ func TestAuthorizeErrors(t *testing.T) {
 		{"implicit", request("response_type", "token")},
 		{"hybrid", request("response_type", "code id_token")},
 		{"response type in capitals", request("response_type", "CODE")},
-		{"form_post", request("response_mode", "form_post")},
-		{"fragment", request("response_mode", "fragment")},
+		{"unknown response mode", request("response_mode", "jwt")},
+		{"form_post and more wrong", request("response_mode", "form_post", "prompt", "create")},
+		{"fragment and more wrong", request("response_mode", "fragment", "prompt", "create")},
+		{"form_post to an app", request("client_id", "spa", "redirect_uri", "com.example.app:/cb", "response_mode", "form_post")},
 		{"no challenge", request("code_challenge", "")},
 		{"no method", request("code_challenge_method", "")},
 		{"plain", request("code_challenge_method", "plain")},
@@ -130,6 +135,23 @@ func TestAuthorizeErrors(t *testing.T) {
 		{"max_age enormous", request("max_age", "99999999999999999999")},
 		{"silent with a foreign hint", request("prompt", "none", "id_token_hint", "x.y.z")},
 		{"silent with an access token as hint", request("prompt", "none", "id_token_hint", accessToken)},
+		{"claims that are no JSON", request("claims", "{")},
+		{"claims that are a list", request("claims", "[]")},
+		{"claims that are null", request("claims", "null")},
+		{"claims and more", request("claims", "{} {}")},
+		{"claims of another form", request("claims", `{"userinfo":{"email":true}}`)},
+		{"claims too long", request("claims", `{"userinfo":{"`+strings.Repeat("x", 2048)+`":null}}`)},
+		{"too many claims", request("claims", `{"id_token":{`+manyClaims(41)+`}}`)},
+		{"too many values", request("claims", `{"id_token":{"name":{"values":[`+strings.Repeat("1,", 20)+`1]}}}`)},
+		{"two subjects", request("claims", `{"id_token":{"sub":{"value":"a"}},"userinfo":{"sub":{"value":"b"}}}`)},
+		{"subject that is a number", request("claims", `{"id_token":{"sub":{"value":1}}}`)},
+		{"essential acr that is unknown", request("claims", `{"id_token":{"acr":{"essential":true,"values":["urn:mace:incommon:iap:silver"]}}}`)},
+		{"unregistered resource", request("resource", "https://other.example.com")},
+		{"relative resource", request("resource", "/api")},
+		{"resource with a fragment", request("resource", "https://api.example.com#x")},
+		{"resource with an empty fragment", request("resource", "https://api.example.com#")},
+		{"eleven resources", eleven},
+		{"too long in sum", request("scope", "openid "+strings.Repeat("x", 4000), "nonce", strings.Repeat("x", 4000), "login_hint", strings.Repeat("x", 4000), "id_token_hint", strings.Repeat("x", 16000))},
 		{"redirect with query", request("redirect_uri", "https://app.example.com/cb2?x=1", "prompt", "create", "state", "ä&")},
 	}
 	var all bytes.Buffer
@@ -140,12 +162,24 @@ func TestAuthorizeErrors(t *testing.T) {
 			t.Errorf("%s: %v", c.name, err)
 			continue
 		}
-		fmt.Fprintf(&all, "# %s\n%s: %s\n%s\n\n", c.name, refused.Code, refused.Description, refused.Redirect)
+		fmt.Fprintf(&all, "# %s\n%s: %s\n%s\n", c.name, refused.Code, refused.Description, refused.URL)
+		if refused.Form != nil {
+			fmt.Fprintf(&all, "POST %s\n", refused.Form.Encode())
+		}
+		all.WriteString("\n")
 		if _, completed := f.Complete(t.Context(), c.params, f.authorization()); completed == nil {
 			t.Errorf("%s: Complete accepts it", c.name)
 		}
 	}
 	golden(t, "authorize_errors.txt", all.Bytes())
+}
+
+func manyClaims(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `"c%d":null,`, i)
+	}
+	return strings.TrimSuffix(b.String(), ",")
 }
 
 func TestRefuse(t *testing.T) {

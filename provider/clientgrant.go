@@ -41,7 +41,11 @@ func (g *clientGrant) HandleTokenEndpointRequest(ctx context.Context, request fo
 			return badRequest("invalid_scope", "openid and offline_access are for users.")
 		}
 	}
-	session.issue = issue{client: client, scopes: withoutWishes(request.GetRequestedScopes()), aud: request.GetRequestedAudience()}
+	audience, err := tokenAudience(client, request.GetRequestedAudience(), request.GetRequestForm()[resourceParameter])
+	if err != nil {
+		return err
+	}
+	session.issue = issue{client: client, scopes: withoutWishes(request.GetRequestedScopes()), aud: audience}
 	return nil
 }
 

@@ -57,6 +57,10 @@ func (c *clientCache) lookUp(ctx context.Context, client id.Client) (*fositeClie
 	if err != nil {
 		return nil, err
 	}
+	return c.lookUpIn(ctx, set, client)
+}
+
+func (c *clientCache) lookUpIn(ctx context.Context, set *clientSet, client id.Client) (*fositeClient, error) {
 	known, cached := set.byID.Load(client)
 	if !cached {
 		stored, err := c.store.Client(ctx, client)
@@ -76,6 +80,19 @@ func (c *clientCache) lookUp(ctx context.Context, client id.Client) (*fositeClie
 // find is lookUp for the rest of the package.
 func (c *clientCache) find(ctx context.Context, client id.Client) (Client, error) {
 	found, err := c.lookUp(ctx, client)
+	if err != nil {
+		return Client{}, err
+	}
+	return found.Client, nil
+}
+
+// now is find without the seconds that a change may take to arrive: it costs a statement.
+func (c *clientCache) now(ctx context.Context, client id.Client) (Client, error) {
+	set, err := c.sets.loadNow(ctx)
+	if err != nil {
+		return Client{}, err
+	}
+	found, err := c.lookUpIn(ctx, set, client)
 	if err != nil {
 		return Client{}, err
 	}

@@ -140,11 +140,11 @@ func TestCodeReplay(t *testing.T) {
 	}
 }
 
-func race(n int, what func() answer) []answer {
+func race[T any](n int, what func() T) []T {
 	var (
 		start   = make(chan struct{})
 		done    sync.WaitGroup
-		answers = make([]answer, n)
+		answers = make([]T, n)
 	)
 	for i := range n {
 		done.Go(func() {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"slices"
 
@@ -21,6 +22,8 @@ type code struct {
 	Client        id.Client
 	RedirectURI   string
 	Scopes        []string
+	Audience      []string        // resources that were asked for; empty: all of the client
+	Claims        json.RawMessage // AuthorizeRequest.Claims
 	Nonce         string
 	Challenge     string // PKCE, S256
 	Authorization Authorization
@@ -47,6 +50,7 @@ func (g *codeGrant) HandleAuthorizeEndpointRequest(ctx context.Context, request 
 	made := code{
 		Client: client.ID, RedirectURI: form.Get("redirect_uri"), Scopes: client.grantable(request.GetRequestedScopes()),
 		Nonce: form.Get("nonce"), Challenge: form.Get("code_challenge"),
+		Audience: session.asked.Resources, Claims: session.asked.Claims,
 		Authorization: session.authorization, Grant: id.New[id.Grant](),
 	}
 	token := secret.Random(32)
@@ -81,11 +85,15 @@ func (g *codeGrant) HandleTokenEndpointRequest(ctx context.Context, request fosi
 	if err != nil {
 		return err
 	}
+	audience, err := tokenAudience(client, redeemed.Audience, request.GetRequestForm()[resourceParameter])
+	if err != nil {
+		return err
+	}
 	subject, err := g.subjectOf(ctx, redeemed.Authorization.User, redeemed.Authorization.Organization)
 	if err != nil {
 		return err
 	}
-	session.issue = issue{client: client, grant: g.grantOf(redeemed), subject: subject, scopes: redeemed.Scopes, nonce: redeemed.Nonce}
+	session.issue = issue{client: client, grant: g.grantOf(redeemed), subject: subject, scopes: redeemed.Scopes, aud: audience, nonce: redeemed.Nonce}
 	if slices.Contains(redeemed.Scopes, scopeOffline) {
 		if session.issue.refresh, err = g.firstRefreshToken(ctx, &session.issue.grant); err != nil {
 			return err
@@ -200,7 +208,7 @@ func (g *codeGrant) grantOf(c code) Grant {
 	now := g.now()
 	return Grant{
 		ID: c.Grant, Client: c.Client, User: c.Authorization.User, Organization: c.Authorization.Organization, Session: c.Authorization.Session,
-		Scopes: c.Scopes, AuthTime: c.Authorization.AuthTime, ACR: c.Authorization.ACR, AMR: c.Authorization.AMR, Nonce: c.Nonce,
+		Scopes: c.Scopes, Audience: c.Audience, Claims: c.Claims, AuthTime: c.Authorization.AuthTime, ACR: c.Authorization.ACR, AMR: c.Authorization.AMR, Nonce: c.Nonce,
 		Rotated: now, Created: now, Expires: now.Add(g.Lifetimes.RefreshAbsolute),
 	}
 }

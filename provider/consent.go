@@ -2,7 +2,9 @@ package provider
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -114,4 +116,21 @@ func (p *Provider) Agree(ctx context.Context, user id.User, client id.Client, or
 	}
 	consent.Modified = now
 	return p.Store.SaveConsent(ctx, consent)
+}
+
+// Asked are the scopes of what the request asks for: its own, and those of claims that it names one by one. To these a person agrees.
+func (r *AuthorizeRequest) Asked() []string {
+	asked := slices.Clone(r.Scopes)
+	var claims claimsRequest
+	if len(r.Claims) > 0 && json.Unmarshal(r.Claims, &claims) != nil {
+		return r.Client.Scopes // cannot be; then for everything that the client could get
+	}
+	for _, names := range []wishes{claims.Userinfo, claims.IDToken} {
+		for _, name := range slices.Sorted(maps.Keys(names)) {
+			if scope := claimScope(name); !slices.Contains(asked, scope) {
+				asked = append(asked, scope)
+			}
+		}
+	}
+	return asked
 }

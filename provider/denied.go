@@ -28,8 +28,12 @@ const clockSkew = time.Minute // between nodes
 
 // deny keeps a key on the list until every access token issued so far has expired, and codes too.
 func (p *Provider) deny(ctx context.Context, key session.Key) error {
-	until := p.now().Add(p.Lifetimes.Access + p.Lifetimes.Code + clockSkew)
-	err := p.Ephemeral.Create(ctx, key, session.Entry{Expires: until})
+	return p.denyUntil(ctx, key, p.now().Add(p.Lifetimes.Access+p.Lifetimes.Code))
+}
+
+// denyUntil keeps a key on the list until what it names has expired.
+func (p *Provider) denyUntil(ctx context.Context, key session.Key, end time.Time) error {
+	err := p.Ephemeral.Create(ctx, key, session.Entry{Expires: end.Add(clockSkew)})
 	if errors.Is(err, store.ErrConflict) {
 		return nil
 	}

@@ -4,8 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"net/url"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ory/fosite"
 
@@ -16,7 +17,7 @@ import (
 type AuthorizeError struct {
 	Code        string
 	Description string // for developers; plain ASCII
-	Redirect    string // where to send the browser with the error; empty: the address cannot be trusted, show a page
+	Response           // sends the browser back with the error; its URL is empty where no address can be trusted: show a page
 }
 
 // Error gives code and description.
@@ -27,6 +28,7 @@ type oauthError struct {
 	status            int
 	code, description string
 	cause             error
+	retryAfter        time.Duration // zero: nothing is said
 }
 
 // Error is for the log.
@@ -110,6 +112,9 @@ func (p *Provider) writeError(w http.ResponseWriter, r *http.Request, err error)
 	if e.status == http.StatusServiceUnavailable {
 		header.Set("Retry-After", "2")
 	}
+	if e.retryAfter > 0 {
+		header.Set("Retry-After", strconv.Itoa(int((e.retryAfter+time.Second-1)/time.Second)))
+	}
 	writeJSON(w, e.status, errorBody{e.code, e.description})
 }
 
@@ -125,22 +130,14 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 	if err != nil {
 		status, raw = http.StatusInternalServerError, []byte(`{"error":"server_error"}`)
 	}
+	write(w, status, "application/json", raw)
+}
+
+func write(w http.ResponseWriter, status int, kind string, body []byte) {
 	header := w.Header()
-	header.Set("Content-Type", "application/json")
+	header.Set("Content-Type", kind)
 	header.Set("Cache-Control", "no-store")
 	header.Set("Pragma", "no-cache")
 	w.WriteHeader(status)
-	_, _ = w.Write(raw) // the client is gone; nobody to tell
-}
-
-// redirectWith adds parameters to a redirect URI, keeping its own query as it is.
-func redirectWith(redirectURI string, parameters url.Values) string {
-	separator := "?"
-	switch {
-	case strings.HasSuffix(redirectURI, "?") || strings.HasSuffix(redirectURI, "&"):
-		separator = ""
-	case strings.Contains(redirectURI, "?"):
-		separator = "&"
-	}
-	return redirectURI + separator + parameters.Encode()
+	_, _ = w.Write(body) //nolint:gosec // JSON or a JWT, never markup; the client is gone; nobody to tell
 }

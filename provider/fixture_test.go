@@ -105,7 +105,7 @@ func openOn(t testing.TB, databaseURL string) *fixture {
 	f := &fixture{t: t, clock: &clock{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}, logs: &bytes.Buffer{}}
 	f.people = &people{byID: map[id.User]provider.Subject{ada: {
 		Username: "ada", Name: "Ada Lovelace", GivenName: "Ada", FamilyName: "Lovelace", Email: "ada@acme.example", EmailVerified: true,
-		Language: "en-GB", OrganizationSlug: "acme", OrganizationName: "Acme", Role: "manager", Groups: []string{"Operator"},
+		Phone: "+31201234567", Website: "https://ada.example", BirthDate: "1815-12-10", Language: "en-GB", OrganizationSlug: "acme", OrganizationName: "Acme", Role: "manager", Groups: []string{"Operator"},
 		Permissions: []string{"users.change_user", "users.view_user"}, UpdatedAt: f.clock.now.Add(-time.Hour),
 	}}}
 	logger := slog.New(slog.NewTextHandler(&lockedWriter{to: f.logs}, nil))
@@ -183,7 +183,7 @@ func (k *keyring) take(t testing.TB, f *fixture) {
 
 func clients() []provider.Client {
 	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	all := []string{"openid", "profile", "email", "offline_access", "groups", "permissions"}
+	all := []string{"openid", "profile", "email", "phone", "offline_access", "groups", "permissions"}
 	registered := []provider.Client{
 		{
 			ID: "web", Name: "Web", Secrets: []provider.ClientSecret{{Hash: secret.Hash(webSecret)}}, RedirectURIs: []string{webRedirect, "https://app.example.com/cb2?x=1"},

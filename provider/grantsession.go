@@ -8,8 +8,9 @@ import (
 
 // grantSession carries our values through fosite: it goes in with a request and comes out filled by the grant that handled it.
 type grantSession struct {
-	authorization Authorization // authorize endpoint: who granted
-	issue         issue         // token endpoint: what to issue
+	authorization Authorization    // authorize endpoint: who granted
+	asked         AuthorizeRequest // and what
+	issue         issue            // token endpoint: what to issue
 	expires       map[fosite.TokenType]time.Time
 }
 

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -36,7 +37,7 @@ type accessClaims struct {
 	Audience     []string        `json:"aud"`
 	Expires      int64           `json:"exp"`
 	IssuedAt     int64           `json:"iat"`
-	ID           string          `json:"jti"`
+	ID           string          `json:"jti,omitempty"`
 	Client       id.Client       `json:"client_id"`
 	Scope        string          `json:"scope"`
 	AuthTime     int64           `json:"auth_time,omitempty"`
@@ -49,6 +50,7 @@ type accessClaims struct {
 	Role         string          `json:"org_role,omitempty"`
 	Groups       []string        `json:"groups,omitempty"`
 	Permissions  []string        `json:"permissions,omitempty"`
+	Wanted       wishes          `json:"uic,omitempty"` // the userinfo part of the request's claims
 }
 
 // idClaims are the claims of an ID token (OpenID Connect Core section 2).
@@ -75,6 +77,7 @@ const (
 	scopeOpenID      = "openid"
 	scopeProfile     = "profile"
 	scopeEmail       = "email"
+	scopePhone       = "phone"
 	scopeOffline     = "offline_access"
 	scopeGroups      = "groups"
 	scopePermissions = "permissions"
@@ -122,31 +125,48 @@ func (p *Provider) accessToken(ctx context.Context, i issue, now time.Time) (str
 		if slices.Contains(i.scopes, scopePermissions) {
 			claims.Permissions = i.subject.Permissions
 		}
+		asked, err := i.asked()
+		if err != nil {
+			return "", err
+		}
+		claims.Wanted = asked.Userinfo
 	}
-	return p.keys.set(ctx).signers[algES256].sign(typeAccess, claims)
+	if i.client.AccessTokenFormat == FormatOpaque {
+		return p.newOpaque(ctx, claims)
+	}
+	signer, err := p.keys.signer(ctx, algES256)
+	if err != nil {
+		return "", err
+	}
+	return signer.sign(typeAccess, claims)
 }
 
 func (p *Provider) idToken(ctx context.Context, i issue, access string, now time.Time) (string, error) {
-	algorithm := algRS256
-	if i.client.IDTokenAlg == algES256 {
-		algorithm = algES256
+	algorithm := cmp.Or(i.client.IDTokenAlg, algRS256)
+	signer, err := p.keys.signer(ctx, algorithm)
+	if err != nil {
+		return "", err
 	}
 	claims := idClaims{
 		Issuer: p.Issuer, Subject: string(i.grant.User), Audience: i.client.ID, Expires: now.Add(p.Lifetimes.ID).Unix(), IssuedAt: now.Unix(),
-		AuthTime: i.grant.AuthTime.Unix(), Nonce: i.nonce, ACR: i.grant.ACR, AMR: i.grant.AMR, AccessHash: halfHash(access),
+		AuthTime: i.grant.AuthTime.Unix(), Nonce: i.nonce, ACR: i.grant.ACR, AMR: i.grant.AMR, AccessHash: halfHash(algorithm, access),
 		Session: i.grant.Session, Organization: i.grant.Organization, Slug: i.subject.OrganizationSlug, Role: i.subject.Role,
 	}
 	if slices.Contains(i.scopes, scopeGroups) {
 		claims.Groups = i.subject.Groups
 	}
-	if len(i.subject.Extra) == 0 || !slices.Contains(i.scopes, scopeProfile) {
-		return p.keys.set(ctx).signers[algorithm].sign(typeID, claims)
+	if len(i.subject.Extra) == 0 && len(i.grant.Claims) == 0 {
+		return signer.sign(typeID, claims)
 	}
-	more, err := withExtra(claims, i.subject.Extra)
+	more, err := i.moreForIDToken()
 	if err != nil {
 		return "", err
 	}
-	return p.keys.set(ctx).signers[algorithm].sign(typeID, more)
+	all, err := withExtra(claims, more)
+	if err != nil {
+		return "", err
+	}
+	return signer.sign(typeID, all)
 }
 
 // withExtra adds further claims, of which none replaces one of ours.

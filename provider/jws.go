@@ -3,9 +3,11 @@ package provider
 import (
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -46,25 +48,28 @@ func (s *signer) sign(typ string, claims any) (string, error) {
 	encoding, header := base64.RawURLEncoding, s.headers[typ]
 	token := make([]byte, 0, len(header)+encoding.EncodedLen(len(payload))+1+encoding.EncodedLen(rsaBits/8))
 	token = encoding.AppendEncode(append(token, header...), payload)
-	sum := sha256.Sum256(token)
-	signature, err := s.signature(sum[:])
+	signature, err := s.signature(token)
 	if err != nil {
 		return "", fmt.Errorf("sign: %w", err)
 	}
 	return string(encoding.AppendEncode(append(token, '.'), signature)), nil
 }
 
-// signature is PKCS #1 v1.5 for RS256, and r and s of 32 bytes each for ES256 (RFC 7518 sections 3.3 and 3.4).
-func (s *signer) signature(sum []byte) ([]byte, error) {
+// signature is PKCS #1 v1.5 for RS256, r and s of 32 bytes each for ES256 (RFC 7518 sections 3.3 and 3.4), and Ed25519 for EdDSA
+// (RFC 8037 section 3.1), which hashes by itself.
+func (s *signer) signature(input []byte) ([]byte, error) {
+	sum := sha256.Sum256(input)
 	switch private := s.private.(type) {
+	case ed25519.PrivateKey:
+		return ed25519.Sign(private, input), nil
 	case *ecdsa.PrivateKey:
-		der, err := ecdsa.SignASN1(rand.Reader, private, sum)
+		der, err := ecdsa.SignASN1(rand.Reader, private, sum[:])
 		if err != nil {
 			return nil, err
 		}
 		return fixedSize(der)
 	case *rsa.PrivateKey:
-		return rsa.SignPKCS1v15(rand.Reader, private, crypto.SHA256, sum)
+		return rsa.SignPKCS1v15(rand.Reader, private, crypto.SHA256, sum[:])
 	default:
 		return nil, fmt.Errorf("no way to sign with %T", private)
 	}
@@ -85,8 +90,13 @@ func fixedSize(der []byte) ([]byte, error) {
 	return raw, nil
 }
 
-// halfHash is at_hash (OpenID Connect Core section 3.1.3.6) for the algorithms with SHA-256.
-func halfHash(token string) string {
+// halfHash is at_hash (OpenID Connect Core section 3.1.3.6): half of what the signature's algorithm hashes with. For EdDSA, which the
+// standard does not name, that is the SHA-512 inside Ed25519, as relying parties compute it.
+func halfHash(algorithm, token string) string {
+	if algorithm == algEdDSA {
+		sum := sha512.Sum512([]byte(token))
+		return base64.RawURLEncoding.EncodeToString(sum[:32])
+	}
 	sum := sha256.Sum256([]byte(token))
 	return base64.RawURLEncoding.EncodeToString(sum[:16])
 }

@@ -26,16 +26,19 @@ import (
 
 // Paths of the endpoints, below the issuer.
 const (
-	AuthorizePath = "/oauth2/authorize" // served by package login
-	TokenPath     = "/oauth2/token"
-	UserinfoPath  = "/oauth2/userinfo"
-	KeysPath      = "/oauth2/jwks"
+	AuthorizePath  = "/oauth2/authorize" // served by package login
+	TokenPath      = "/oauth2/token"
+	IntrospectPath = "/oauth2/introspect"
+	RevokePath     = "/oauth2/revoke"
+	PushPath       = "/oauth2/par"
+	UserinfoPath   = "/oauth2/userinfo"
+	KeysPath       = "/oauth2/jwks"
 
 	openIDConfigurationPath = "/.well-known/openid-configuration"
 	oauthMetadataPath       = "/.well-known/oauth-authorization-server"
 )
 
-// Config is what a provider needs. All fields but Lifetimes are required.
+// Config is what a provider needs. All fields but Network and Lifetimes are required.
 type Config struct {
 	Issuer    string // no trailing slash
 	Store     Store
@@ -44,6 +47,7 @@ type Config struct {
 	Subjects  Subjects
 	Now       func() time.Time
 	Logger    *slog.Logger
+	Network   func(*http.Request) string // whose requests count together against a limit; nil: there is none
 	Lifetimes Lifetimes
 }
 
@@ -89,7 +93,11 @@ type Subject struct {
 	Username, Name, GivenName, FamilyName string
 	Email                                 string
 	EmailVerified                         bool
-	Language                              string
+	Phone                                 string // E.164
+	PhoneVerified                         bool
+	Website                               string
+	BirthDate                             string // YYYY-MM-DD
+	Language                              string // BCP 47
 	OrganizationSlug, OrganizationName    string
 	Role                                  string
 	Groups, Permissions                   []string
@@ -103,6 +111,8 @@ type Provider struct {
 	clients   *clientCache
 	keys      *keyring
 	codes     session.Vault[code]
+	opaque    session.Vault[accessClaims]
+	pushes    session.Vault[pushed]
 	authorize *fosite.Fosite
 	grants    map[string]*fosite.Fosite // by grant type
 	documents map[string]document
@@ -114,9 +124,11 @@ type Provider struct {
 func New(ctx context.Context, c Config) (*Provider, error) {
 	c.Lifetimes = c.Lifetimes.withDefaults()
 	p := &Provider{Config: c, clients: newClientCache(c.Store, c.Now), refreshTags: c.Keys.With(secret.New("tags of refresh tokens"))}
+	p.pushes = session.Vault[pushed]{Kind: session.KindPushed, Store: c.Ephemeral, Keys: c.Keys, Now: c.Now}
 	p.codes = session.Vault[code]{Kind: session.KindCode, Store: c.Ephemeral, Keys: c.Keys, Now: c.Now}
+	p.opaque = session.Vault[accessClaims]{Kind: session.KindOpaque, Store: c.Ephemeral, Keys: c.Keys, Now: c.Now}
 	var err error
-	if p.keys, err = openKeyring(ctx, c.Store, c.Keys, c.Now); err != nil {
+	if p.keys, err = openKeyring(ctx, KeyManager{Store: c.Store, Seal: c.Keys, Now: c.Now, Lifetimes: c.Lifetimes}); err != nil {
 		return nil, err
 	}
 	if p.documents, err = p.metadata(); err != nil {
@@ -152,16 +164,21 @@ func (p *Provider) fositeConfig() *fosite.Config {
 // Mount adds every endpoint but the authorization endpoint, which package login serves with ParseAuthorize, Complete and Refuse.
 func (p *Provider) Mount(r chi.Router) {
 	for _, path := range []string{openIDConfigurationPath, oauthMetadataPath} {
-		r.HandleFunc(path, only(p.serveDocument(path), http.MethodGet, http.MethodHead))
+		r.HandleFunc(path, fromAnywhere(p.serveDocument(path), http.MethodGet, http.MethodHead))
 	}
-	r.HandleFunc(KeysPath, only(p.serveKeys, http.MethodGet, http.MethodHead))
-	r.HandleFunc(TokenPath, only(p.token, http.MethodPost))
-	r.HandleFunc(UserinfoPath, only(p.userinfo, http.MethodGet, http.MethodPost))
+	r.HandleFunc(KeysPath, fromAnywhere(p.serveKeys, http.MethodGet, http.MethodHead))
+	r.HandleFunc(TokenPath, fromAnywhere(p.token, http.MethodPost))
+	r.HandleFunc(IntrospectPath, only(p.introspect, http.MethodPost))
+	r.HandleFunc(RevokePath, fromAnywhere(p.revocation, http.MethodPost))
+	r.HandleFunc(PushPath, fromAnywhere(p.push, http.MethodPost))
+	r.HandleFunc(UserinfoPath, fromAnywhere(p.userinfo, http.MethodGet, http.MethodPost))
 }
 
 // CrossSitePaths are the endpoints that act by what the request itself carries, never by cookie; requests to them may come from
 // anywhere.
-func CrossSitePaths() []string { return []string{AuthorizePath, TokenPath, UserinfoPath} }
+func CrossSitePaths() []string {
+	return []string{AuthorizePath, TokenPath, PushPath, IntrospectPath, RevokePath, UserinfoPath}
+}
 
 // only refuses other methods with 405.
 func only(handle http.HandlerFunc, methods ...string) http.HandlerFunc {

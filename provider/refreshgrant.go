@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ory/fosite"
 
@@ -93,7 +94,11 @@ func (g *refreshGrant) HandleTokenEndpointRequest(ctx context.Context, request f
 	if err != nil {
 		return err
 	}
-	scopes, err := narrowed(grant.Scopes, request.GetRequestedScopes())
+	scopes, err := scopesNow(client, grant.Scopes, request.GetRequestedScopes())
+	if err != nil {
+		return err
+	}
+	audience, err := tokenAudience(client, grant.Audience, request.GetRequestForm()[resourceParameter])
 	if err != nil {
 		return err
 	}
@@ -105,7 +110,7 @@ func (g *refreshGrant) HandleTokenEndpointRequest(ctx context.Context, request f
 	if err != nil {
 		return err
 	}
-	session.issue = issue{client: client, grant: grant, subject: subject, scopes: scopes, refresh: successor}
+	session.issue = issue{client: client, grant: grant, subject: subject, scopes: scopes, aud: audience, refresh: successor}
 	return nil
 }
 
@@ -122,15 +127,53 @@ func (g *refreshGrant) find(ctx context.Context, client Client, grantID id.Grant
 	if err != nil {
 		return Grant{}, err
 	}
-	now := g.now()
-	idle := grant.Rotated.Add(g.Lifetimes.RefreshIdle)
-	if grant.Client != client.ID || !client.serves(grant.Organization) || !grant.Revoked.IsZero() || !grant.Expires.After(now) || !idle.After(now) {
+	if grant.Client != client.ID || !client.serves(grant.Organization) || !g.inForce(grant) {
 		return Grant{}, errRefreshToken()
 	}
-	return grant, nil
+	return grant, g.checkDenied(ctx, grant)
 }
 
-// narrowed is the scope of the new access token: as granted, or less if the request says so (RFC 6749 section 6).
+// inForce reports whether a grant is neither revoked nor over.
+func (p *Provider) inForce(grant Grant) bool {
+	return grant.Revoked.IsZero() && p.endOf(grant).After(p.now())
+}
+
+// endOf is when a grant ends if it is not used any more.
+func (p *Provider) endOf(grant Grant) time.Time {
+	if idle := grant.Rotated.Add(p.Lifetimes.RefreshIdle); idle.Before(grant.Expires) {
+		return idle
+	}
+	return grant.Expires
+}
+
+// checkDenied is for a revocation that was broken off half-way: the denial stands, the grant does not know of it. It is finished here.
+func (g *refreshGrant) checkDenied(ctx context.Context, grant Grant) error {
+	denied, err := g.Ephemeral.Any(ctx, deniedGrant(grant.ID), deniedSession(grant.Session))
+	if err != nil || !denied {
+		return err
+	}
+	if err := g.revoke(ctx, grant.ID); err != nil {
+		return err
+	}
+	return errRefreshToken()
+}
+
+// scopesNow is the scope of the new access token: as granted, or less if the request says so (RFC 6749 section 6), without what the
+// client may not ask for any more.
+func scopesNow(client Client, granted, requested []string) ([]string, error) {
+	wanted, err := narrowed(granted, requested)
+	if err != nil || len(wanted) == 0 {
+		return wanted, err
+	}
+	registered := (&fositeClient{client}).GetScopes()
+	kept := slices.DeleteFunc(slices.Clone(wanted), func(scope string) bool { return !slices.Contains(registered, scope) })
+	if len(kept) == 0 {
+		return nil, badRequest("invalid_scope", "The client may not ask for this scope any more.")
+	}
+	return kept, nil
+}
+
+// narrowed is what the request wants of what was granted.
 func narrowed(granted, requested []string) ([]string, error) {
 	requested = withoutWishes(requested)
 	if len(requested) == 0 {

@@ -25,6 +25,11 @@ func GrantTypes() []string { return []string{grantCode, grantRefresh, grantClien
 
 // StandardScopes are the scopes that mean something to this provider itself. Any other is for a sibling that reads access tokens.
 func StandardScopes() []string {
+	return []string{scopeOpenID, scopeProfile, scopeEmail, scopePhone, scopeGroups, scopePermissions, scopeOffline}
+}
+
+// DefaultScopes are those of a client that the configuration declares without any.
+func DefaultScopes() []string {
 	return []string{scopeOpenID, scopeProfile, scopeEmail, scopeGroups, scopePermissions, scopeOffline}
 }
 
@@ -59,8 +64,8 @@ func ValidateClient(c Client) []ClientProblem {
 	v.list("scopes", c.Scopes, scopeProblem)
 	v.list("audience", c.Audience, audienceProblem)
 	v.oneOf("access_token_format", string(c.AccessTokenFormat), string(FormatJWT), string(FormatOpaque))
-	v.oneOf("id_token_signed_response_alg", c.IDTokenAlg, algRS256, algES256, "EdDSA")
-	v.oneOf("userinfo_signed_response_alg", c.UserinfoAlg, algRS256, algES256, "EdDSA")
+	v.oneOf("id_token_signed_response_alg", c.IDTokenAlg, algRS256, algES256, algEdDSA)
+	v.oneOf("userinfo_signed_response_alg", c.UserinfoAlg, algRS256, algES256, algEdDSA)
 	v.uri("backchannel_logout_uri", c.BackchannelLogoutURI, serverProblem)
 	v.uri("client_uri", c.URI, pageProblem)
 	v.uri("policy_uri", c.PolicyURI, pageProblem)

@@ -47,9 +47,10 @@ type SigningKey struct {
 	ID        string // kid: RFC 7638 thumbprint
 	Algorithm string // ES256, RS256, EdDSA
 	State     KeyState
-	Private   []byte // PKCS #8, sealed for ("signing_keys", "private", ID)
-	Created   time.Time
-	Retires   time.Time // when nothing signed by it may still verify; zero while next or current
+	Private   []byte    // PKCS #8, sealed for ("signing_keys", "private", ID)
+	Created   time.Time // and published since
+	Activated time.Time // when it became current; zero: it never did
+	Retires   time.Time // when nothing signed by it may still verify, but for hints; zero while next or current
 }
 
 // KeyState is a step in the life of a signing key.
@@ -130,9 +131,12 @@ type SigningKeys interface {
 	SigningKeys(ctx context.Context) ([]SigningKey, error)
 	// CreateSigningKey writes a key; store.ErrConflict if its state is next or current and its algorithm has one in that state.
 	CreateSigningKey(ctx context.Context, key SigningKey) error
-	// PromoteSigningKey makes the next key of an algorithm current and the current one retired until retires, in one
-	// transaction. store.ErrStale if next is not the given key any more.
-	PromoteSigningKey(ctx context.Context, next string, retires time.Time) error
+	// PromoteSigningKey makes the next key of an algorithm current, activated at the given time, and the current one retired until
+	// retires, in one transaction. store.ErrStale if next is not the given key any more.
+	PromoteSigningKey(ctx context.Context, next string, at, retires time.Time) error
+	// RevokeSigningKey removes a key, in whatever state. If it was current, the next key of its algorithm becomes current, activated
+	// at the given time, in the same transaction. store.ErrNotFound if it is not there.
+	RevokeSigningKey(ctx context.Context, kid string, at time.Time) error
 	// DeleteSigningKeys removes retired keys with Retires before the given time.
 	DeleteSigningKeys(ctx context.Context, before time.Time) (int, error)
 }

@@ -162,6 +162,10 @@ func TestTokenErrors(t *testing.T) {
 		{"scope not registered", urlencoded, asRobot("scope", "read admin").Encode()},
 		{"scope in other case", urlencoded, asRobot("scope", "READ").Encode()},
 		{"openid without a user", urlencoded, asRobot("scope", "openid").Encode()},
+		{"resource not registered", urlencoded, asRobot("resource", "https://other.example.com").Encode()},
+		{"resource that is no URI", urlencoded, asRobot("resource", "api").Encode()},
+		{"resource beyond the grant", urlencoded, refreshing(refreshToken, "resource", "https://other.example.com").Encode()},
+		{"wrong secret", urlencoded, asRobot("client_secret", "wrong").Encode()},
 		{"audience not registered", urlencoded, asRobot("audience", "https://other.example.com").Encode()},
 		{"unknown client", urlencoded, asRobot("client_id", "nobody").Encode()},
 		{"grant type not registered", urlencoded, redeem("x", "grant_type", "client_credentials").Encode()},
@@ -182,7 +186,7 @@ func TestTokenErrors(t *testing.T) {
 		if got.status >= http.StatusInternalServerError || got.header.Get("Cache-Control") != "no-store" || got.header.Get("Content-Type") != "application/json" {
 			t.Errorf("%s: %d %v", c.name, got.status, got.header)
 		}
-		fmt.Fprintf(&all, "# %s\n%d %s\n%s\n\n", c.name, got.status, got.header.Get("WWW-Authenticate"), got.body)
+		all.WriteString(wire(c.name, got))
 	}
 	golden(t, "token_errors.txt", all.Bytes())
 	for _, word := range []string{webSecret, robotSecret, refreshToken, verifierText} {
@@ -195,7 +199,7 @@ func TestTokenErrors(t *testing.T) {
 func TestMethods(t *testing.T) {
 	f := open(t)
 	for path, allowed := range map[string]string{
-		provider.TokenPath: "POST", provider.UserinfoPath: "GET, POST", provider.KeysPath: "GET, HEAD",
+		provider.TokenPath: "POST", provider.PushPath: "POST", provider.UserinfoPath: "GET, POST", provider.KeysPath: "GET, HEAD",
 		"/.well-known/openid-configuration": "GET, HEAD", "/.well-known/oauth-authorization-server": "GET, HEAD",
 	} {
 		got := f.send(httptest.NewRequest(http.MethodDelete, path, nil))

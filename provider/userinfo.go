@@ -3,7 +3,6 @@ package provider
 import (
 	"context"
 	"errors"
-	"maps"
 	"net/http"
 	"strings"
 
@@ -13,7 +12,6 @@ import (
 
 // userinfo is the UserInfo endpoint (OpenID Connect Core section 5.3).
 func (p *Provider) userinfo(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Access-Control-Allow-Origin", "*")
 	raw, err := bearer(w, r)
 	if err != nil {
 		p.writeError(w, r, err)
@@ -35,7 +33,7 @@ func (p *Provider) userinfo(w http.ResponseWriter, r *http.Request) {
 		challenge(w, http.StatusForbidden, "insufficient_scope", "The access token has no scope openid.")
 		return
 	}
-	subject, err := p.subjectFor(r.Context(), token)
+	client, subject, err := p.subjectFor(r.Context(), token)
 	if errors.Is(err, store.ErrNotFound) {
 		challenge(w, http.StatusUnauthorized, "invalid_token", "The access token is not valid.")
 		return
@@ -44,15 +42,38 @@ func (p *Provider) userinfo(w http.ResponseWriter, r *http.Request) {
 		p.writeError(w, r, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, userClaims(token, subject))
+	claims := userClaims(token, client, subject)
+	if client.UserinfoAlg == "" {
+		writeJSON(w, http.StatusOK, claims)
+		return
+	}
+	p.writeSigned(w, r, client, claims)
 }
 
-// subjectFor describes the token's user, if he and the client are still there; else store.ErrNotFound.
-func (p *Provider) subjectFor(ctx context.Context, token AccessToken) (Subject, error) {
-	if _, err := p.clients.find(ctx, token.Client); err != nil {
-		return Subject{}, err
+// writeSigned answers with a JWT for the client (OpenID Connect Core section 5.3.2). It has no "exp", which tells it from ID tokens.
+func (p *Provider) writeSigned(w http.ResponseWriter, r *http.Request, client Client, claims map[string]any) {
+	claims["iss"], claims["aud"] = p.Issuer, client.ID
+	signer, err := p.keys.signer(r.Context(), client.UserinfoAlg)
+	if err != nil {
+		p.writeError(w, r, err)
+		return
 	}
-	return p.Subjects.Subject(ctx, id.User(token.Subject), token.Organization)
+	token, err := signer.sign(typeID, claims)
+	if err != nil {
+		p.writeError(w, r, err)
+		return
+	}
+	write(w, http.StatusOK, "application/jwt", []byte(token))
+}
+
+// subjectFor describes the token's client and user, if both are still there; else store.ErrNotFound.
+func (p *Provider) subjectFor(ctx context.Context, token AccessToken) (Client, Subject, error) {
+	client, err := p.clients.find(ctx, token.Client)
+	if err != nil {
+		return Client{}, Subject{}, err
+	}
+	subject, err := p.Subjects.Subject(ctx, id.User(token.Subject), token.Organization)
+	return client, subject, err
 }
 
 // bearer reads the token from the header, or from the form of a POST (RFC 6750 section 2); never from the address. "" if there is none.
@@ -88,36 +109,4 @@ func challenge(w http.ResponseWriter, status int, code, description string) {
 	}
 	w.Header().Set("WWW-Authenticate", header)
 	writeJSON(w, status, body)
-}
-
-// userClaims are what the granted scopes let the client see (OpenID Connect Core section 5.4).
-func userClaims(token AccessToken, s Subject) map[string]any {
-	claims := map[string]any{}
-	if token.has(scopeProfile) {
-		maps.Copy(claims, s.Extra) // first: what follows stands, whatever they are called
-	}
-	maps.Copy(claims, map[string]any{"sub": token.Subject, "org_id": token.Organization, "org_slug": s.OrganizationSlug, "org_name": s.OrganizationName, "org_role": s.Role})
-	set := func(name, value string) {
-		if value != "" {
-			claims[name] = value
-		}
-	}
-	if token.has(scopeProfile) {
-		set("name", s.Name)
-		set("given_name", s.GivenName)
-		set("family_name", s.FamilyName)
-		set("preferred_username", s.Username)
-		set("locale", s.Language)
-		claims["updated_at"] = s.UpdatedAt.Unix()
-	}
-	if token.has(scopeEmail) && s.Email != "" {
-		claims["email"], claims["email_verified"] = s.Email, s.EmailVerified
-	}
-	if token.has(scopeGroups) {
-		claims["groups"] = append([]string{}, s.Groups...)
-	}
-	if token.has(scopePermissions) {
-		claims["permissions"] = append([]string{}, s.Permissions...)
-	}
-	return claims
 }

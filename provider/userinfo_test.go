@@ -2,18 +2,21 @@ package provider_test
 
 import (
 	"crypto/ecdsa"
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
+
 	"gatehouse/provider"
 )
 
 func TestUserinfo(t *testing.T) {
 	f := open(t)
-	for name, scope := range map[string]string{"all": "", "openid": "openid", "profile": "openid profile", "email": "openid email"} {
+	for name, scope := range map[string]string{"all": "", "openid": "openid", "phone": "openid phone", "profile": "openid profile", "email": "openid email"} {
 		pairs := []string{}
 		if scope != "" {
 			pairs = []string{"scope", scope}
@@ -87,5 +90,50 @@ func TestUserinfoToken(t *testing.T) {
 	f.people.remove(ada)
 	if got := f.userinfo(good); got.status != http.StatusUnauthorized {
 		t.Errorf("user is gone: %d", got.status)
+	}
+}
+
+// TestSignedUserinfo: a client that wants it gets a JWT for itself, which nobody takes for an ID or access token.
+func TestSignedUserinfo(t *testing.T) {
+	f := open(t)
+	for _, algorithm := range []string{"RS256", "ES256"} {
+		signing, err := f.db.Client(t.Context(), "web")
+		must(t, err)
+		signing.UserinfoAlg = algorithm
+		must(t, f.db.SaveClient(t.Context(), signing))
+		f.clock.advance(5 * time.Second)
+		got := f.userinfo(f.tokens().Access)
+		if got.status != http.StatusOK || got.header.Get("Content-Type") != "application/jwt" || got.header.Get("Cache-Control") != "no-store" {
+			t.Fatalf("%d %v %s", got.status, got.header, got.body)
+		}
+		if alg := header(t, got.body)["alg"]; alg != algorithm {
+			t.Errorf("signed with %v", alg)
+		}
+		claims := payload(t, got.body)
+		if claims["iss"] != issuer || claims["aud"] != "web" || claims["sub"] != string(ada) || claims["email"] != "ada@acme.example" || claims["nonce"] != nil {
+			t.Errorf("claims: %v", claims)
+		}
+		f.wantSignedByUs(got.body)
+		if answer := f.userinfo(got.body); answer.status != http.StatusUnauthorized {
+			t.Errorf("as an access token: %d", answer.status)
+		}
+		_, err = f.ParseAuthorize(t.Context(), request("id_token_hint", got.body, "prompt", "none"))
+		f.wantRefusal(err, "login_required", true)
+	}
+}
+
+// wantSignedByUs checks a JWT against the published keys.
+func (f *fixture) wantSignedByUs(token string) {
+	f.t.Helper()
+	var published jose.JSONWebKeySet
+	must(f.t, json.Unmarshal([]byte(f.send(httptest.NewRequest(http.MethodGet, provider.KeysPath, nil)).body), &published))
+	parsed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256, jose.ES256})
+	must(f.t, err)
+	keys := published.Key(parsed.Signatures[0].Header.KeyID)
+	if len(keys) != 1 {
+		f.t.Fatalf("%d keys", len(keys))
+	}
+	if _, err := parsed.Verify(keys[0]); err != nil {
+		f.t.Error(err)
 	}
 }

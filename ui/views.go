@@ -145,6 +145,29 @@ type Consent struct {
 
 func (Consent) page() (string, string) { return "consent", "Do you agree?" }
 
+// Accounts asks as whom to go on; posts "account": Value, or nothing for somebody else.
+type Accounts struct {
+	Action     string
+	Flow       string
+	Value      string
+	Name       string
+	Account    string // address or username
+	ClientName string
+}
+
+func (Accounts) page() (string, string) { return "accounts", "Choose an account" }
+
+// Field is a hidden input.
+type Field struct{ Name, Value string }
+
+// FormPost sends the browser to an address by a form, at once where scripts run and by its button where not.
+type FormPost struct {
+	Action string // http or https
+	Fields []Field
+}
+
+func (FormPost) page() (string, string) { return "form_post", "One moment" }
+
 // Home says who is signed in.
 type Home struct {
 	Name          string
@@ -238,6 +261,8 @@ type Error struct {
 	Reference string // under which the log has the cause
 	LinkURL   string // a way on, may be empty
 	LinkText  string
+	// LinkFields makes the way on a form that posts them.
+	LinkFields []Field
 	// SwitchAction ends the session and lets somebody else sign in; posts "flow". May be empty.
 	SwitchAction string
 	Flow         string

@@ -118,6 +118,7 @@ func (a *app) newProvider(ctx context.Context) (*provider.Provider, error) {
 	return provider.New(ctx, provider.Config{
 		Issuer: a.config.Issuer, Store: a.db, Ephemeral: a.ephemeral, Keys: a.keys,
 		Subjects: login.Subjects{Directory: a.directory}, Now: time.Now, Logger: a.logger,
+		Network:   func(r *http.Request) string { return web.Network(web.ClientAddress(r, a.config.TrustedProxies)) },
 		Lifetimes: lifetimes(a.config.Tokens),
 	})
 }

@@ -77,7 +77,7 @@ func declaredClient(c config.Client, organization id.Organization) (provider.Cli
 		client.GrantTypes = provider.DefaultGrants()
 	}
 	if len(client.Scopes) == 0 {
-		client.Scopes = provider.StandardScopes()
+		client.Scopes = provider.DefaultScopes()
 	}
 	if client.TakesSecrets() { // what else stands there, the configuration has refused
 		client.Secrets = declaredSecrets(c)

@@ -28,6 +28,7 @@ func (a *app) jobs() []jobs.Job {
 		{Name: "deactivate-expired", Schedule: schedules.DeactivateExpired, Run: a.deactivateExpired},
 		{Name: "remind-expiring", Schedule: schedules.RemindExpiring, Run: a.reminder(a.directory.RemindExpiring)},
 		{Name: "remind-password-expiring", Schedule: schedules.RemindPasswordExpiring, Run: a.reminder(a.directory.RemindPasswordExpiring)},
+		{Name: "rotate-keys", Schedule: schedules.RotateKeys, Run: a.rotateKeys},
 		{Name: "delete-sent-mail", Schedule: schedules.DeleteSentMail, Run: a.deleteSentMail},
 	}
 }
@@ -52,7 +53,11 @@ func (a *app) sweep(ctx context.Context) (string, error) {
 		return "", err
 	}
 	tokens, err := inBatches(ctx, a.directory.SweepExpired)
-	return fmt.Sprintf("deleted %d sessions and codes, %d grants, %d API tokens and invitations", ephemeral, grants, tokens), err
+	if err != nil {
+		return "", err
+	}
+	keys, err := a.keyManager().Sweep(ctx)
+	return fmt.Sprintf("deleted %d sessions and codes, %d grants, %d API tokens and invitations, %d signing keys", ephemeral, grants, tokens, keys), err
 }
 
 // jobScope is the authority of jobs.

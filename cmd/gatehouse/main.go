@@ -32,6 +32,7 @@ type commands struct {
 	Clients       clientsCommand       `cmd:"" help:"Manage OAuth 2.0 clients."`
 	Consents      consentsCommand      `cmd:"" help:"Look at what users let applications see, and take it back."`
 	Tokens        tokensCommand        `cmd:"" help:"Manage API tokens."`
+	Keys          keysCommand          `cmd:"" help:"Look at signing keys, rotate and revoke them."`
 	Mail          mailCommand          `cmd:"" help:"Send a test letter, look at the outbox."`
 	Jobs          jobsCommand          `cmd:"" help:"Look at periodic jobs, run one now."`
 	Healthcheck   healthcheckCommand   `cmd:"" help:"Ask a running server whether it is healthy; exit code 1 if not (for containers)."`

@@ -26,6 +26,7 @@ func Provider(t *testing.T, open func(t *testing.T) ProviderStore) {
 		"RacePromote": testRacePromote, "RaceTombstone": testRaceTombstone, "RaceClientsVersion": testRaceClientsVersion, "BadLists": testBadLists,
 		"SuspendedClient": testSuspendedClient, "ManagedClients": testManagedClients, "ClientsVersion": testClientsVersion,
 		"RaceUpdateClient": testRaceUpdateClient, "Consents": testConsents,
+		"RevokeSigningKey": testRevokeSigningKey, "RaceRevokeSigningKey": testRaceRevokeSigningKey,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -222,66 +223,6 @@ func testExpiredGrants(t *testing.T, s provider.Store) {
 	}{{noon.Add(24 * time.Hour), 0}, {noon.Add(25 * time.Hour), 2}, {noon.Add(25 * time.Hour), 1}, {noon.Add(25 * time.Hour), 0}} {
 		if deleted, err := s.DeleteExpiredGrants(t.Context(), c.before, 2); err != nil || deleted != c.want {
 			t.Errorf("deleted %d, want %d, %v", deleted, c.want, err)
-		}
-	}
-}
-
-func signingKey(kid, algorithm string, state provider.KeyState) provider.SigningKey {
-	return provider.SigningKey{ID: kid, Algorithm: algorithm, State: state, Private: []byte("\x00sealed"), Created: noon}
-}
-
-func testSigningKeys(t *testing.T, s provider.Store) {
-	for _, k := range []provider.SigningKey{signingKey("c", "ES256", provider.KeyCurrent), signingKey("n", "ES256", provider.KeyNext), signingKey("r", "RS256", provider.KeyCurrent)} {
-		must(t, s.CreateSigningKey(t.Context(), k))
-	}
-	wantConflict(t, s.CreateSigningKey(t.Context(), signingKey("x", "ES256", provider.KeyCurrent)), "state")
-	must(t, s.PromoteSigningKey(t.Context(), "n", noon.Add(time.Hour)))
-	want(t, s.PromoteSigningKey(t.Context(), "n", noon.Add(time.Hour)), store.ErrStale)
-	want(t, s.PromoteSigningKey(t.Context(), "none", noon), store.ErrStale)
-	keys, err := s.SigningKeys(t.Context())
-	must(t, err)
-	states := map[string]provider.KeyState{}
-	for _, k := range keys {
-		states[k.ID] = k.State
-		if k.ID == "c" && !k.Retires.Equal(noon.Add(time.Hour)) {
-			t.Errorf("retires = %v", k.Retires)
-		}
-	}
-	if diff := cmp.Diff(map[string]provider.KeyState{"c": provider.KeyRetired, "n": provider.KeyCurrent, "r": provider.KeyCurrent}, states); diff != "" {
-		t.Error(diff)
-	}
-	if deleted, err := s.DeleteSigningKeys(t.Context(), noon); err != nil || deleted != 0 {
-		t.Errorf("deleted %d, %v", deleted, err)
-	}
-	if deleted, err := s.DeleteSigningKeys(t.Context(), noon.Add(2*time.Hour)); err != nil || deleted != 1 {
-		t.Errorf("deleted %d, %v", deleted, err)
-	}
-}
-
-func testRaceSigningKey(t *testing.T, s provider.Store) {
-	won := race(t, store.ErrConflict, func(i int) error {
-		return s.CreateSigningKey(context.Background(), signingKey(fmt.Sprint("k", i), "ES256", provider.KeyCurrent))
-	})
-	if won != 1 {
-		t.Errorf("%d current keys", won)
-	}
-}
-
-// testRacePromote: many nodes rotate at once; one does, and there is never more or less than one current key.
-func testRacePromote(t *testing.T, s provider.Store) {
-	must(t, s.CreateSigningKey(t.Context(), signingKey("k0", "ES256", provider.KeyCurrent)))
-	for next := range 5 {
-		kid := fmt.Sprint("k", next+1)
-		must(t, s.CreateSigningKey(t.Context(), signingKey(kid, "ES256", provider.KeyNext)))
-		if won := race(t, store.ErrStale, func(int) error { return s.PromoteSigningKey(context.Background(), kid, noon) }); won != 1 {
-			t.Errorf("%d promoted %s", won, kid)
-		}
-		keys, err := s.SigningKeys(t.Context())
-		must(t, err)
-		for _, k := range keys {
-			if (k.State == provider.KeyCurrent) != (k.ID == kid) {
-				t.Errorf("after promoting %s, %s is %s", kid, k.ID, k.State)
-			}
 		}
 	}
 }

@@ -32,3 +32,6 @@ CREATE TABLE consents (
     PRIMARY KEY (user_id, client_id, organization_id)
 );
 CREATE INDEX consents_client ON consents (client_id);
+
+-- When a signing key became current (0 = never, or before this column was there): rotation is counted from then.
+ALTER TABLE signing_keys ADD COLUMN activated BIGINT NOT NULL DEFAULT 0;
