@@ -100,6 +100,7 @@ func (a *API) routes() {
 	a.sessions()
 	a.clients()
 	a.consents()
+	a.factors()
 	a.organizations()
 	a.memberships()
 	a.invitations()

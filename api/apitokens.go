@@ -101,7 +101,7 @@ func (a *API) expiry(seconds int) time.Time {
 }
 
 func (a *API) revokeToken(ctx context.Context, c caller, in *tokenIDInput) (*nothing, error) {
-	return &nothing{}, a.Directory.RevokeAPIToken(ctx, c.scope, in.Token)
+	return &nothing{}, a.Directory.RevokeAPIToken(ctx, c.scope, in.ID, in.Token)
 }
 
 func (a *API) revokeTokens(ctx context.Context, c caller, in *UserIDInput) (*nothing, error) {
@@ -113,5 +113,5 @@ func (a *API) revokeOwnToken(ctx context.Context, c caller, _ *nothing) (*nothin
 	if c.token == "" {
 		return nil, &Problem{Status: http.StatusBadRequest, Detail: "This request was not made with a token."}
 	}
-	return &nothing{}, a.Directory.RevokeAPIToken(ctx, tenancy.System("revoked by itself"), c.token)
+	return &nothing{}, a.Directory.RevokeAPIToken(ctx, c.scope, c.user, c.token)
 }

@@ -87,7 +87,7 @@ func (w *town) signInCalls() map[string]func(o objects) call {
 		},
 		"revoke-own-token": func(objects) call {
 			return call{direct: func(ctx context.Context, d *tenancy.Directory, scope tenancy.Scope) ([]string, error) {
-				return nil, d.RevokeAPIToken(ctx, scope, id.APIToken(strings.TrimPrefix(scope.Via(), "token:")))
+				return nil, d.RevokeAPIToken(ctx, scope, "", id.APIToken(strings.TrimPrefix(scope.Via(), "token:")))
 			}}
 		},
 		"list-permissions": func(objects) call {
@@ -232,7 +232,7 @@ func (w *town) credentialCalls() map[string]func(o objects) call {
 		},
 		"revoke-token": func(o objects) call {
 			return call{path: at("id", string(o.user), "token", string(o.token)), direct: func(ctx context.Context, d *tenancy.Directory, scope tenancy.Scope) ([]string, error) {
-				return nil, d.RevokeAPIToken(ctx, scope, o.token)
+				return nil, d.RevokeAPIToken(ctx, scope, o.user, o.token)
 			}}
 		},
 		"revoke-tokens": func(o objects) call {
@@ -244,6 +244,16 @@ func (w *town) credentialCalls() map[string]func(o objects) call {
 			return sessions(at("id", string(o.user)), o.user, string(o.session), tenancy.ViewSession)
 		},
 		"end-sessions": func(o objects) call { return sessions(at("id", string(o.user)), o.user, "", tenancy.DeleteSession) },
+		"list-factors": func(o objects) call {
+			return call{path: at("id", string(o.user)), direct: func(ctx context.Context, d *tenancy.Directory, scope tenancy.Scope) ([]string, error) {
+				return nothing(d.User(ctx, scope, o.user))
+			}}
+		},
+		"remove-factors": func(o objects) call {
+			return call{path: at("id", string(o.user)), direct: func(ctx context.Context, d *tenancy.Directory, scope tenancy.Scope) ([]string, error) {
+				return nothing(d.RemoveFactors(ctx, scope, o.user))
+			}}
+		},
 		"end-session": func(o objects) call {
 			return sessions(at("id", string(o.user), "session", string(o.session)), o.user, "", tenancy.DeleteSession)
 		},

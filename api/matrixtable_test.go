@@ -38,6 +38,8 @@ func matrix() []cells {
 		{"list-sessions", "UNF++N+FFN", "UNFNNN+FFN", "UNFFFN+FFN", "UNFNNN+FF+"},
 		{"end-session", "UNF++N+FFN", "UNFNNN+FFN", "UNFFFN+FFN", "UNFNNN+FF+"},
 		{"end-sessions", "UNF++N+FFN", "UNFNNN+FFN", "UNFFFN+FFN", "UNFNNN+FF+"},
+		{"list-factors", "UN+++N+++N", "UNNNNN++NN", "UN+++N+++N", "UNNNNN++N+"},
+		{"remove-factors", "UN+++N+F+N", "UNNNNN+FNN", "UNFFFN+FFN", "UNNNNN+FNF"},
 		{"list-organizations", "U-+++-++F-", "U-----++F-", "", "U-----++F+"},
 		{"create-organization", "UFFFFF+FFF", "", "", ""},
 		{"organization", "UN+++N++FN", "UNNNNN++FN", "", "UNNNNN++F+"},

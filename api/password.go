@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"time"
 
 	"gatehouse/internal/id"
-	"gatehouse/internal/secret"
 	"gatehouse/session"
 	"gatehouse/tenancy"
 )
@@ -39,23 +37,8 @@ func (a *API) passwords() {
 	handle(a, route{http.MethodPut, "/users/user/{id}/password/", "set-password", tagUsers, "Set the password of a user, or change one's own", 0}, needs(tenancy.ChangeUser), a.setPassword)
 }
 
-// How often the reset of a password is asked for and tried within an hour. Names and numbers are those of package login: mails cost
-// somebody the same patience, however they were asked for.
-const (
-	resetWindow       = time.Hour
-	resetsPerAccount  = 5
-	resetsFromAddress = 60
-	choicesPerAddress = 60
-)
-
-// count is one more event under a name; *session.TooManyAttempts beyond limit.
-func (a *API) count(ctx context.Context, name string, limit int) error {
-	count, ends, err := a.Ephemeral.Hit(ctx, session.Key{Kind: session.KindAttempt, ID: secret.Hash(name)}, resetWindow)
-	if err == nil && count > limit {
-		err = &session.TooManyAttempts{Until: ends}
-	}
-	return err
-}
+// resets are counted together with those of the sign-in pages.
+func (a *API) resets() session.ResetGuard { return session.ResetGuard{Store: a.Ephemeral} }
 
 type resetInput struct {
 	Body struct {
@@ -65,14 +48,14 @@ type resetInput struct {
 
 // requestReset answers the same for everybody, so that nobody learns who has an account.
 func (a *API) requestReset(ctx context.Context, c caller, in *resetInput) (*detailOutput, error) {
-	if err := a.count(ctx, "reset from "+c.address, resetsFromAddress); err != nil {
+	if err := a.resets().Asked(ctx, c.address); err != nil {
 		return nil, err
 	}
 	account, err := a.Directory.AccountName(ctx, tenancy.System("password reset"), in.Body.Input)
 	if err != nil {
 		return nil, err
 	}
-	if err := a.count(ctx, "reset:"+account, resetsPerAccount); err != nil {
+	if err := a.resets().AskedFor(ctx, account); err != nil {
 		return nil, err
 	}
 	if err := a.Directory.RequestPasswordReset(ctx, in.Body.Input); err != nil {
@@ -91,7 +74,7 @@ type resetConfirmInput struct {
 }
 
 func (a *API) confirmReset(ctx context.Context, c caller, in *resetConfirmInput) (*detailOutput, error) {
-	if err := a.count(ctx, "choice from "+c.address, choicesPerAddress); err != nil {
+	if err := a.resets().Chosen(ctx, c.address); err != nil {
 		return nil, err
 	}
 	if in.Body.New1 != in.Body.New2 {
@@ -161,8 +144,12 @@ func (a *API) setPassword(ctx context.Context, c caller, in *setPasswordInput) (
 	if in.Body.New != in.Body.Confirm {
 		return nil, fieldProblem("confirm_password", "The two passwords differ.")
 	}
+	own := id.User(in.ID) == c.user
+	if own && in.Body.Current == "" {
+		return nil, fieldProblem("current_password", "This field is required: it is your own password.")
+	}
 	var err error
-	if id.User(in.ID) == c.user {
+	if own {
 		err = a.changeOwn(ctx, c, in.Body.Current, in.Body.New, "current_password", "new_password")
 	} else {
 		err = renamed(a.Directory.SetPassword(ctx, c.scope, id.User(in.ID), in.Body.New), "password", "new_password")

@@ -75,6 +75,9 @@ func TestSetPassword(t *testing.T) {
 	s.do("GET", me(ada), old, nil).want(t, 401)
 	s.do("PUT", path(bert.ID), token, body("")).want(t, 404)
 	s.do("PUT", path(ada.ID), s.token(bert.ID), body("")).want(t, 403) // without the permission, whoever it is
+	if got := s.do("PUT", path(mona.ID), token, body("")).want(t, 400); !strings.Contains(got.raw, "required") {
+		t.Error(got.raw)
+	}
 	if got := s.do("PUT", path(mona.ID), token, body("wrong")).want(t, 400); got.body["current_password"] == nil {
 		t.Error(got.raw)
 	}
@@ -113,6 +116,7 @@ func TestExpiredPassword(t *testing.T) {
 			}
 		}
 	}
+	s.as(cookie, "POST", "/users/user/password/change/", change("wrong", otherPassword)).want(t, 400) // the session may, too
 	s.do("POST", "/users/user/password/change/", token, change(goodPassword, otherPassword)).want(t, 200)
 	fresh := s.do("POST", "/users/token/", "", login("ada", otherPassword)).want(t, 200)
 	s.do("GET", me(ada), fresh.text("token"), nil).want(t, 200)

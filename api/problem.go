@@ -87,7 +87,7 @@ func newProblem(status int, detail string, errs ...error) huma.StatusError {
 	if status == http.StatusBadRequest && len(errs) == 0 { // no body where one is needed
 		p.Fields = map[string][]string{noField: {p.Detail}}
 	}
-	if status == http.StatusUnprocessableEntity || (status == http.StatusBadRequest && len(errs) > 0) {
+	if status == http.StatusUnprocessableEntity || status == http.StatusUnsupportedMediaType || (status == http.StatusBadRequest && len(errs) > 0) {
 		p.Status, p.Detail, p.cause = http.StatusBadRequest, badInput, nil
 		for _, err := range errs {
 			p.add(err)

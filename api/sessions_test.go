@@ -101,6 +101,7 @@ func TestAPITokens(t *testing.T) {
 		}
 	}
 	s.do("DELETE", path+made.text("id")+"/", s.token(ada.ID), nil).want(t, 404)
+	s.do("DELETE", me(ada)+"token/"+made.text("id")+"/", token, nil).want(t, 404)
 	s.do("DELETE", path+made.text("id")+"/", token, nil).want(t, 204)
 	s.do("GET", me(ada), narrow, nil).want(t, 401)
 	s.do("DELETE", path, token, nil).want(t, 204)

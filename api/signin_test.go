@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -51,6 +52,10 @@ func TestLogout(t *testing.T) {
 		t.Error("no WWW-Authenticate")
 	}
 	s.do("GET", me(ada), other, nil).want(t, 200)
+	rows := s.do("GET", "/audit/?action=token.revoked", s.token(s.superuser("root").ID), nil).want(t, 200).results()
+	if len(rows) != 1 || rows[0]["actor"] != string(ada.ID) {
+		t.Errorf("recorded %v", rows)
+	}
 }
 
 func TestAuthorizationHeader(t *testing.T) {
@@ -62,8 +67,12 @@ func TestAuthorizationHeader(t *testing.T) {
 		r := s.request("GET", me(ada), "", nil)
 		r.Header.Set("Authorization", header)
 		r.Header.Set(sessionHeader, cookie) // never a way round a bad token
-		if got := s.send(r); got.status != status {
+		got := s.send(r)
+		if got.status != status {
 			t.Errorf("%.20q: %d, want %d", header, got.status, status)
+		}
+		if says := strings.Contains(got.raw, "has to be: Bearer"); says != (status == 401 && header != "Bearer nonsense") {
+			t.Errorf("%.20q: %s", header, got.raw)
 		}
 	}
 }
@@ -110,7 +119,11 @@ func TestSecondFactor(t *testing.T) {
 	if got := answer(challenge, "").want(t, 400); got.body["code"] == nil {
 		t.Error(got.raw)
 	}
-	token := answer(challenge, code()).want(t, 200).text("token")
+	given := answer(challenge, code()).want(t, 200)
+	token := given.text("token")
+	if given.text("user") != string(ada.ID) {
+		t.Errorf("whose token: %s", given.raw)
+	}
 	s.do("GET", me(ada), token, nil).want(t, 200)
 	s.clock.Advance(time.Minute)
 	answer(challenge, code()).want(t, 401) // used

@@ -31,6 +31,7 @@ type tokenInput struct {
 type tokenOutput struct {
 	Body struct {
 		Token           string     `json:"token" doc:"Shown this once. Send it as Authorization: Bearer."`
+		User            id.User    `json:"user" doc:"Whose token it is."`
 		Expires         *time.Time `json:"expires"`
 		PasswordExpired bool       `json:"password_expired" doc:"The token can do nothing but change the password."`
 	}
@@ -151,7 +152,7 @@ func (a *API) issue(ctx context.Context, c caller, user id.User, account string)
 		return nil, err
 	}
 	out := &tokenOutput{}
-	out.Body.Token, out.Body.Expires = text.Reveal(), moment(issued.Expires)
+	out.Body.Token, out.Body.User, out.Body.Expires = text.Reveal(), user, moment(issued.Expires)
 	out.Body.PasswordExpired = issued.Purpose == tenancy.PurposePasswordChange
 	return out, nil
 }

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -123,6 +124,30 @@ func TestVersions(t *testing.T) {
 	}
 }
 
+// TestVersionsOfRights: groups and permissions are replaced as a whole, so who saw other ones is told.
+func TestVersionsOfRights(t *testing.T) {
+	s := newServer(t)
+	root, ada := s.token(s.superuser("root").ID), s.member("ada", s.organization("harbour").ID)
+	group := must(s.directory.GroupByName(t.Context(), system(), "Operator"))(t)
+	member := "/users/group/" + string(group.ID) + "/user/" + string(ada.ID) + "/"
+	for i, change := range []func(){
+		func() { s.do("PATCH", me(ada), root, map[string]any{"groups": []id.Group{group.ID}}).want(t, 200) },
+		func() {
+			s.do("PATCH", me(ada), root, map[string]any{"user_permissions": []string{"users.view_user"}}).want(t, 200)
+		},
+		func() { s.do("DELETE", member, root, nil).want(t, 204) },
+		func() { s.do("PUT", member, root, nil).want(t, 204) },
+	} {
+		seen := s.do("GET", me(ada), root, nil).want(t, 200).header.Get("ETag")
+		change()
+		r := s.request("PATCH", me(ada), root, map[string]any{"groups": []id.Group{}})
+		r.Header.Set("If-Match", seen)
+		if got := s.send(r); got.status != 412 {
+			t.Errorf("change %d: status %d", i, got.status)
+		}
+	}
+}
+
 // What only superusers see and write.
 func TestSuperusersFields(t *testing.T) {
 	s := newServer(t)
@@ -205,7 +230,9 @@ func TestFormBodies(t *testing.T) {
 	for _, kind := range []string{"text/plain", "application/xml", "multipart/form-data; boundary=x"} {
 		r = s.request("PATCH", me(ada), root, `{"first_name":"A"}`)
 		r.Header.Set("Content-Type", kind)
-		s.send(r).want(t, 415)
+		if got := s.send(r).want(t, 415); !strings.HasPrefix(got.text("detail"), "Send application/json") {
+			t.Error(got.raw)
+		}
 	}
 }
 

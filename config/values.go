@@ -20,6 +20,13 @@ func (d Duration) String() string {
 	return span.String()
 }
 
+// UnmarshalText reads a time span as the file has it.
+func (d *Duration) UnmarshalText(text []byte) error {
+	var err error
+	*d, err = parseDuration(string(text))
+	return err
+}
+
 func parseDuration(text string) (Duration, error) {
 	days, rest, found := strings.Cut(text, "d")
 	if !found {

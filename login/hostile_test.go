@@ -270,9 +270,9 @@ func TestStatements(t *testing.T) {
 		most int
 		work func()
 	}{
-		{"password sign-in, from the request to the code", 28, func() { code = h.code(b.password(b.begin("harbour"), "ada", goodPassword)) }},
+		{"password sign-in, from the request to the code", 29, func() { code = h.code(b.password(b.begin("harbour"), "ada", goodPassword)) }},
 		{"code exchange", 5, func() { tokens = h.exchange("harbour", code) }},
-		{"refresh", 3, func() { tokens = h.refresh("harbour", tokens) }},
+		{"refresh", 4, func() { tokens = h.refresh("harbour", tokens) }},
 		{"authorization with a live session", 4, func() { h.code(b.get(h.authorizeURL("harbour"))) }},
 		{"userinfo", 2, func() { h.userinfo(tokens) }},
 	}

@@ -123,7 +123,7 @@ func TestIntrospectionStatements(t *testing.T) {
 	for _, step := range []struct {
 		name, token string
 		most        int
-	}{{"introspection of an access token", "access_token", 6}, {"introspection of a refresh token", "refresh_token", 7}} {
+	}{{"introspection of an access token", "access_token", 3}, {"introspection of a refresh token", "refresh_token", 4}} {
 		statements := h.counted(func() { h.introspect("shared", tokens, step.token) })
 		t.Logf("%s: %d statements", step.name, len(statements))
 		for _, text := range statements {

@@ -61,7 +61,7 @@ func selecting() *provider.AuthorizeRequest {
 }
 
 func TestNext(t *testing.T) {
-	minute := time.Minute
+	minute, hours := time.Minute, 2*time.Hour
 	cases := map[string]struct {
 		facts        facts
 		want         step
@@ -69,6 +69,7 @@ func TestNext(t *testing.T) {
 		refusal      refusal
 	}{
 		"nobody yet":                   {facts{flow: &Flow{}, request: shared()}, stepSignIn, "", ""},
+		"neither flow nor session":     {facts{flow: &Flow{}, standing: standing(optional), request: shared()}, stepSignIn, "", ""},
 		"account disabled meanwhile":   {facts{flow: signedIn(), request: shared()}, stepSignIn, "", ""},
 		"session is enough":            {facts{flow: &Flow{}, session: live(), request: shared(), standing: standing(optional)}, stepDone, "org-a", ""},
 		"session, prompt=login":        {facts{flow: &Flow{}, session: live(), standing: standing(optional), request: with(func(r *provider.AuthorizeRequest) { r.Prompt = []string{"login"} })}, stepSignIn, "", ""},
@@ -84,6 +85,7 @@ func TestNext(t *testing.T) {
 		"for another, signed in":       {facts{flow: signedIn(), standing: standing(optional), request: with(func(r *provider.AuthorizeRequest) { r.Subjects = []string{"other"} })}, stepRefuse, "", refusedOtherUser},
 		"for this one of two":          {facts{flow: signedIn(), standing: standing(optional), request: with(func(r *provider.AuthorizeRequest) { r.Subjects = []string{"other", "user"} })}, stepDone, "org-a", ""},
 		"session older than max_age":   {facts{flow: &Flow{}, session: live(), standing: standing(optional), request: with(func(r *provider.AuthorizeRequest) { r.MaxAge = &minute })}, stepSignIn, "", ""},
+		"session within max_age":       {facts{flow: &Flow{}, session: live(), standing: standing(optional), request: with(func(r *provider.AuthorizeRequest) { r.MaxAge = &hours })}, stepDone, "org-a", ""},
 		"signed in again for max_age":  {facts{flow: signedIn(), session: live(), standing: standing(optional), request: with(func(r *provider.AuthorizeRequest) { r.MaxAge = &minute })}, stepDone, "org-a", ""},
 		"hint at another, session":     {facts{flow: &Flow{}, session: live(), standing: standing(optional), request: with(func(r *provider.AuthorizeRequest) { r.IDTokenHintSubject = "other" })}, stepSignIn, "", ""},
 		"hint at another, signed in":   {facts{flow: signedIn(), standing: standing(optional), request: with(func(r *provider.AuthorizeRequest) { r.IDTokenHintSubject = "other" })}, stepRefuse, "", refusedOtherUser},
@@ -105,6 +107,7 @@ func TestNext(t *testing.T) {
 		"client's own organization":    {facts{flow: &Flow{First: signedIn().First, Organization: "org-a"}, standing: standing(optional, required), request: with(func(r *provider.AuthorizeRequest) { r.Client.Organization = "org-b"; r.Organization = "alpha" })}, stepEnrol, "org-b", ""},
 		"client of a foreign one":      {facts{flow: signedIn(), standing: standing(optional), request: with(func(r *provider.AuthorizeRequest) { r.Client.Organization = "org-b" })}, stepRefuse, "", refusedNotMember},
 		"requested by slug":            {facts{flow: signedIn(), standing: standing(optional, required), request: with(func(r *provider.AuthorizeRequest) { r.Organization = "alpha" })}, stepDone, "org-a", ""},
+		"requested by id":              {facts{flow: signedIn(), standing: standing(optional, required), request: with(func(r *provider.AuthorizeRequest) { r.Organization = "org-a" })}, stepDone, "org-a", ""},
 		"requested a foreign one":      {facts{flow: signedIn(), standing: standing(optional), request: with(func(r *provider.AuthorizeRequest) { r.Organization = "beta" })}, stepRefuse, "", refusedNotMember},
 		"no organization":              {facts{flow: signedIn(), request: shared(), standing: standing()}, stepRefuse, "", refusedNoOrganization},
 		"own connector limits":         {facts{flow: &Flow{First: &FirstFactor{User: "user", At: noon, Limit: "org-a"}}, request: shared(), standing: standing(optional, required)}, stepDone, "org-a", ""},
@@ -142,6 +145,14 @@ func TestNext(t *testing.T) {
 				t.Errorf("organization = %v, want %s", got.organization, c.organization)
 			}
 		})
+	}
+}
+
+// TestNobodyHasShownAnything: where nobody is, there is neither a password nor a factor.
+func TestNobodyHasShownAnything(t *testing.T) {
+	nobody := facts{flow: &Flow{}}
+	if nobody.byPassword() || nobody.factorDone() || nobody.sessionSuffices() {
+		t.Errorf("by password %v, factor %v, session %v", nobody.byPassword(), nobody.factorDone(), nobody.sessionSuffices())
 	}
 }
 

@@ -63,7 +63,11 @@ func (h *Handler) firstFactorDone(w http.ResponseWriter, r *http.Request, v *vis
 
 // admit refuses guessing before the expensive hash. An unknown name counts like a known one, and all names of an account are one.
 func (h *Handler) admit(r *http.Request, account string) error {
-	err := h.Passwords.Admit(r.Context(), account, h.network(r))
+	return h.closed(h.Passwords.Admit(r.Context(), account, h.network(r)))
+}
+
+// closed makes a page of what a guard refuses.
+func (h *Handler) closed(err error) error {
 	var closed *session.TooManyAttempts
 	if errors.As(err, &closed) {
 		return tooManyAttempts(closed.Until.Sub(h.Now()), err)

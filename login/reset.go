@@ -4,20 +4,12 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"time"
 
 	"gatehouse/internal/password"
 	"gatehouse/internal/web"
+	"gatehouse/session"
 	"gatehouse/tenancy"
 	"gatehouse/ui"
-)
-
-// Links to a new password that may be asked for within a window, and tries at using one.
-const (
-	resetWindow       = time.Hour
-	resetsPerAccount  = 5
-	resetsFromAddress = 60 // which may be a whole company's
-	choicesPerAddress = 60
 )
 
 // reset shows the page of a link, or without one asks whom to send a link.
@@ -33,17 +25,20 @@ func (h *Handler) reset(w http.ResponseWriter, r *http.Request) error {
 	return h.showReset(w, http.StatusOK, token, user, nil)
 }
 
+// resets are counted together with those of the REST API.
+func (h *Handler) resets() session.ResetGuard { return session.ResetGuard{Store: h.Attempts} }
+
 // resetPost answers the same whether it sends a link or not.
 func (h *Handler) resetPost(w http.ResponseWriter, r *http.Request) error {
 	identifier := r.PostFormValue("identifier")
-	if err := h.count(r.Context(), "reset from "+h.network(r), resetsFromAddress, resetWindow); err != nil {
+	if err := h.closed(h.resets().Asked(r.Context(), h.network(r))); err != nil {
 		return err
 	}
 	account, err := h.Directory.AccountName(r.Context(), tenancy.System("password reset"), identifier)
 	if err != nil {
 		return err
 	}
-	if err := h.count(r.Context(), "reset:"+account, resetsPerAccount, resetWindow); err != nil {
+	if err := h.closed(h.resets().AskedFor(r.Context(), account)); err != nil {
 		return err
 	}
 	if err := h.Directory.RequestPasswordReset(r.Context(), identifier); err != nil {
@@ -64,7 +59,7 @@ func (h *Handler) resetSent(w http.ResponseWriter, _ *http.Request) error {
 // resetChoose sets the new password. It signs nobody in: the second factor is still to be shown.
 func (h *Handler) resetChoose(w http.ResponseWriter, r *http.Request) error {
 	token := r.PostFormValue("token")
-	if err := h.count(r.Context(), "choice from "+h.network(r), choicesPerAddress, resetWindow); err != nil {
+	if err := h.closed(h.resets().Chosen(r.Context(), h.network(r))); err != nil {
 		return err
 	}
 	user, err := h.Directory.ResetOf(r.Context(), token)

@@ -139,7 +139,15 @@ func TestClosureRefusesRightCodes(t *testing.T) {
 		t.Fatalf("after ten wrong codes: %v, want TooManyAttempts for 15 minutes", err)
 	}
 	f.clock.advance(15 * time.Minute)
-	if _, err := f.Verify(t.Context(), f.user, f.codeAt(t, secretText, 0)); err != nil {
-		t.Errorf("after the closure: %v", err)
+	for try := 1; try <= 5; try++ {
+		f.clock.advance(5 * time.Minute)
+		if _, err := f.Verify(t.Context(), f.user, f.codeAt(t, secretText, 0)); err != nil {
+			t.Errorf("after the closure and %d wrong codes: %v", try-1, err)
+		}
+		_, _ = f.Verify(t.Context(), f.user, f.wrongCode(t, secretText)) // counted
+	}
+	_, err = f.Verify(t.Context(), f.user, f.codeAt(t, secretText, 1))
+	if until, closed := closedUntil(err); !closed || !until.Equal(f.clock.Now().Add(30*time.Minute)) {
+		t.Errorf("after five more: %v, want TooManyAttempts for 30 minutes", err)
 	}
 }

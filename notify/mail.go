@@ -23,6 +23,8 @@ type Mail struct {
 var (
 	// ErrRefused: the server will never take this mail; the recipient does not exist, for example.
 	ErrRefused = errors.New("refused for good")
+	// ErrOver: the link in the letter works no more, so nobody is to get it.
+	ErrOver = errors.New("its link works no more")
 	// ErrNotTried: the context ended before the mail's turn.
 	ErrNotTried = errors.New("not tried")
 )

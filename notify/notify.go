@@ -15,11 +15,13 @@ import (
 type Kind string
 
 // The kinds of letter, and the keys of their Data beside "name" (of the reader). Dates are YYYY-MM-DD or RFC 3339; "expires" may
-// stand beside every link.
+// stand beside every link: from then on the letter is not sent any more.
 const (
 	KindConfirmEmail     Kind = "confirm_email"     // link
 	KindPasswordReset    Kind = "password_reset"    // link
 	KindPasswordChanged  Kind = "password_changed"  //
+	KindEmailChanged     Kind = "email_changed"     // to the address that was the primary one
+	KindFactorsRemoved   Kind = "factors_removed"   //
 	KindInvitation       Kind = "invitation"        // link, organization, inviter, expires
 	KindAccountExpiring  Kind = "account_expiring"  // date
 	KindAccountExpired   Kind = "account_expired"   // date

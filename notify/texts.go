@@ -21,7 +21,7 @@ const fallbackLanguage = "en"
 // kinds are all kinds with the data that they cannot do without.
 func kinds() map[Kind][]string {
 	return map[Kind][]string{
-		KindConfirmEmail: {"link"}, KindPasswordReset: {"link"}, KindPasswordChanged: {}, KindInvitation: {"link", "organization"},
+		KindConfirmEmail: {"link"}, KindPasswordReset: {"link"}, KindPasswordChanged: {}, KindEmailChanged: {}, KindFactorsRemoved: {}, KindInvitation: {"link", "organization"},
 		KindAccountExpiring: {"date"}, KindAccountExpired: {"date"}, KindPasswordExpiring: {"date"}, KindTest: {},
 	}
 }

@@ -103,6 +103,9 @@ func (w *Worker) mail(message Message) (Mail, error) {
 	if err != nil {
 		return Mail{}, err
 	}
+	if ends, err := time.Parse(time.RFC3339, letter.Data["expires"]); err == nil && !w.Now().Before(ends) {
+		return Mail{}, ErrOver
+	}
 	mail, err := w.Texts.Render(letter)
 	mail.ID = message.ID
 	return mail, err
@@ -138,7 +141,7 @@ func After(m Message, failure error, now time.Time) Message {
 		m.State, m.Sent, m.LastError, m.Content = StateSent, now, "", nil
 	case errors.Is(failure, ErrNotTried):
 		m.NextAttempt = now
-	case errors.Is(failure, ErrRefused), m.Attempts >= maxAttempts:
+	case errors.Is(failure, ErrRefused), errors.Is(failure, ErrOver), m.Attempts >= maxAttempts:
 		m.State, m.LastError = StateFailed, Scrub(failure.Error())
 	default:
 		m.NextAttempt, m.LastError = now.Add(backoff(m.Attempts)), Scrub(failure.Error())

@@ -169,6 +169,26 @@ func TestWorkerRetries(t *testing.T) {
 	p.eventually(t, "sent", message, is(notify.StateSent))
 }
 
+// TestDeadLink: a letter whose link works no more is not sent any more.
+func TestDeadLink(t *testing.T) {
+	p := newPost(t)
+	late := p.enqueue(t, "ada@x.example")
+	expires, err := time.Parse(time.RFC3339, letter(notify.KindPasswordReset).Data["expires"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.clock.Advance(expires.Sub(p.clock.Now()))
+	server := testenv.StartMail(t, testenv.MailOptions{})
+	p.work(t, sender(server, notify.StartTLS), 5*time.Millisecond)
+	p.eventually(t, "given up", late, is(notify.StateFailed))
+	if m := p.message(t, late); m.Attempts != 1 || m.LastError != "its link works no more" {
+		t.Errorf("%+v", m)
+	}
+	if n := len(server.Received()); n != 0 {
+		t.Errorf("%d arrived", n)
+	}
+}
+
 // TestNodesShareTheWork: eight workers send each letter once.
 func TestNodesShareTheWork(t *testing.T) {
 	p := newPost(t)

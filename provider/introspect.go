@@ -141,7 +141,7 @@ func (p *Provider) bringUpToDate(ctx context.Context, answer *introspection) err
 	if err != nil {
 		return err
 	}
-	answer.Grant = ""
+	answer.Grant, answer.Wanted = "", nil // between us and ourselves
 	if answer.Subject == string(answer.Client) && answer.Session == "" {
 		return nil // it acts as itself
 	}

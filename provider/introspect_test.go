@@ -216,8 +216,8 @@ func TestIntrospectionOfMovedClient(t *testing.T) {
 // TestIntrospectionByScope: names and groups are told with their scopes only.
 func TestIntrospectionByScope(t *testing.T) {
 	f := open(t)
-	got := f.introspect("web", webSecret, f.tokens("scope", "openid").Access)
-	for _, name := range []string{"username", "groups", "permissions", "grant_id"} {
+	got := f.introspect("web", webSecret, f.tokens("scope", "openid", "claims", `{"userinfo":{"email":null}}`).Access)
+	for _, name := range []string{"username", "groups", "permissions", "grant_id", "uic", "email"} {
 		if got[name] != nil {
 			t.Errorf("%s is told: %v", name, got[name])
 		}

@@ -200,6 +200,9 @@ func (m KeyManager) newKey(algorithm string, state KeyState) (SigningKey, error)
 		return SigningKey{}, fmt.Errorf("name signing key: %w", err)
 	}
 	kid := base64.RawURLEncoding.EncodeToString(thumbprint)
+	if kid[0] == '-' { // on a command line it would be taken for an option
+		return m.newKey(algorithm, state)
+	}
 	key := SigningKey{
 		ID: kid, Algorithm: algorithm, State: state, Created: m.Now().UTC(), Private: m.Seal.Seal(encoded, "signing_keys", "private", kid),
 	}

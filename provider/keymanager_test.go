@@ -315,3 +315,16 @@ func TestNoKeyToSign(t *testing.T) {
 	f.clock.advance(noticed)
 	f.wantError(f.post(asRobot()), http.StatusServiceUnavailable, "temporarily_unavailable")
 }
+
+// TestKeyNames: a key's id is typed on command lines, where one that begins with a hyphen would be an option.
+func TestKeyNames(t *testing.T) {
+	f := open(t)
+	for range 300 { // without the check all of them are right once in a hundred runs
+		kid, err := f.manager().Rotate(t.Context(), "EdDSA")
+		must(t, err)
+		if kid[0] == '-' {
+			t.Fatalf("key %s", kid)
+		}
+		f.clock.advance(published)
+	}
+}

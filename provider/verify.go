@@ -40,7 +40,7 @@ func (p *Provider) VerifyAccessToken(ctx context.Context, token string) (AccessT
 	}
 	return AccessToken{
 		ID: claims.ID, Subject: claims.Subject, Client: claims.Client, Organization: claims.Organization, Role: claims.Role,
-		Session: claims.Session, Scopes: strings.Fields(claims.Scope), Permissions: claims.Permissions, Audience: claims.Audience,
+		Session: claims.Session, Scopes: strings.Fields(claims.Scope), Permissions: slices.Clone(claims.Permissions), Audience: slices.Clone(claims.Audience),
 		wanted: claims.Wanted,
 	}, nil
 }

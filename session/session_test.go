@@ -60,11 +60,12 @@ func TestOddUpstream(t *testing.T) {
 	}
 }
 
-// TestStoreKeepsSecrets: neither the token nor the person is readable in what the store holds.
+// TestStoreKeepsSecrets: neither the token nor the person is readable in what the store holds. Three letters alone are there by chance at times.
 func TestStoreKeepsSecrets(t *testing.T) {
 	b := newBench(t)
 	token, started := b.start(t, person("user-1"))
-	for _, leak := range []string{token.Reveal(), "user-1", "192.0.2.7", "Browser", "pwd", string(started.ID)} {
+	// Three letters without quotes are in one of a few hundred sealed texts by chance.
+	for _, leak := range []string{token.Reveal(), "user-1", "192.0.2.7", "Browser", `"pwd"`, string(started.ID)} {
 		if bytes.Contains(b.store.lastEntry.Value, []byte(leak)) || strings.Contains(b.store.lastKey.ID, leak) {
 			t.Errorf("the store can read %q", leak)
 		}

@@ -195,5 +195,8 @@ func promised(ctx context.Context, tx Store, inviter Scope, group id.Group, m Me
 	if err != nil {
 		return err
 	}
-	return tx.AddToGroup(ctx, accepting(), group, m.User)
+	if err := tx.AddToGroup(ctx, accepting(), group, m.User); err != nil {
+		return err
+	}
+	return tx.TouchUser(ctx, m.User, m.Modified)
 }

@@ -46,12 +46,14 @@ func (d *Directory) shown(scope Scope, user User) User {
 // UpdateUser changes a user. He himself may change his profile (and custom fields that he may edit), but neither notes nor expiry nor
 // flags; superusers may change everything, and a manager as accountFor says everything but the flags of staff and superusers.
 //
-// A new Email is added to the addresses of the user and mailed a link to confirm it. Where somebody else changes it, it is the
-// primary one at once; a change of one's own is pending until the link is used, and once more mails another link. An address that
-// the user has verified becomes the primary one without one. An empty Email leaves the addresses and makes none primary.
+// A new Email is added to the addresses of the user and mailed a link to confirm it. Where somebody else changes it, it is the primary
+// one at once; a change of one's own is pending until the link is used, and once more mails another link. An address that the user has
+// verified becomes the primary one without one. An empty Email leaves the addresses and makes none primary. The address that was the
+// primary one is told, if it is verified.
 //
-// The sessions of who becomes inactive end afterwards. store.ErrStale if the user is not of the version given. ErrLastSuperuser where none would be left. *Invalid names what is wrong
-// by the names of the REST API: username, email, phone_number, birth_date, expiration_date, is_active, groups, custom.<name>, ….
+// The sessions of who becomes inactive end afterwards. store.ErrStale if the user is not of the version given. ErrLastSuperuser where
+// none would be left. *Invalid names what is wrong by the names of the REST API: username, email, phone_number, birth_date,
+// expiration_date, is_active, groups, custom.<name>, ….
 func (d *Directory) UpdateUser(ctx context.Context, scope Scope, user id.User, change UserChange) (User, error) {
 	before, after, err := d.updateUser(ctx, scope, user, change)
 	for try := 1; change.Version == 0 && errors.Is(err, store.ErrStale) && try < maxUpdateTries; try++ {
@@ -92,7 +94,7 @@ func (d *Directory) updateUser(ctx context.Context, scope Scope, user id.User, c
 			return err
 		}
 		event := d.event(scope, "user.changed", string(user), "")
-		pending, err := d.changeEmail(ctx, tx, scope, &after, change.Email)
+		pending, err := d.changeEmail(ctx, tx, scope, &after, change)
 		if err != nil {
 			return err
 		}
@@ -102,6 +104,9 @@ func (d *Directory) updateUser(ctx context.Context, scope Scope, user id.User, c
 				return err
 			}
 			after.Version++
+			if err := d.tellOldAddress(ctx, tx, before, after.Email); err != nil {
+				return err
+			}
 		}
 		if pending != "" {
 			event.Detail = map[string]string{"pending_email": pending}
@@ -120,7 +125,7 @@ func (d *Directory) changed(ctx context.Context, tx Store, scope Scope, before U
 	if level == LevelUser && (after.Notes != before.Notes || after.Expires != before.Expires || after.Active != before.Active) {
 		return User{}, ErrForbidden
 	}
-	if level != LevelSuperuser && (after.Staff != before.Staff || after.Superuser != before.Superuser) {
+	if level != LevelSuperuser && (change.Proved || after.Staff != before.Staff || after.Superuser != before.Superuser) {
 		return User{}, ErrForbidden
 	}
 	found := problems{}

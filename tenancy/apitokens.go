@@ -72,7 +72,7 @@ func (d *Directory) CreateAPIToken(ctx context.Context, scope Scope, n NewAPITok
 func (d *Directory) newToken(n NewAPIToken) (APIToken, secret.Text) {
 	token := APIToken{
 		ID: id.New[id.APIToken](), User: n.User, Organization: n.Organization, Name: n.Name, Purpose: PurposeAPI,
-		Permissions: slices.Compact(slices.Sorted(slices.Values(n.Permissions))), Created: d.now(), Expires: n.Expires.UTC(),
+		Permissions: slices.Compact(slices.Sorted(slices.Values(n.Permissions))), Created: d.now(), Expires: n.Expires.UTC().Truncate(time.Microsecond),
 	}
 	text := tokenPrefix + strings.ReplaceAll(string(token.ID), "-", "") + "." + secret.Token(tokenBytes)
 	token.Hash, token.Hint = secret.Hash(text), text[len(text)-tokenHintLength:]
@@ -207,13 +207,16 @@ func tokensFor(ctx context.Context, tx Store, scope Scope, user id.User, permiss
 	return err
 }
 
-// RevokeAPIToken ends a token at once. Everybody revokes his own, and every token itself; those of others need users.delete_apikey,
-// everywhere, and authority over the account by it. Without either there is no such token.
-func (d *Directory) RevokeAPIToken(ctx context.Context, scope Scope, token id.APIToken) error {
+// RevokeAPIToken ends a token of a user ("": of whoever has it) at once. Everybody revokes his own, and every token itself; those of
+// others need users.delete_apikey, everywhere, and authority over the account by it. Without either there is no such token.
+func (d *Directory) RevokeAPIToken(ctx context.Context, scope Scope, user id.User, token id.APIToken) error {
 	return d.Store.InTx(ctx, func(tx Store) error {
 		found, err := tx.APIToken(ctx, token)
 		if err != nil {
 			return err
+		}
+		if user != "" && found.User != user {
+			return store.ErrNotFound
 		}
 		if scope.Via() != tokenVia(token) {
 			err := tokensFor(ctx, tx, scope, found.User, DeleteAPIKey)

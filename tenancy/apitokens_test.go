@@ -220,7 +220,7 @@ func TestTokensOfOthers(t *testing.T) {
 	w := newTown(t)
 	theirs, _ := w.token(t, system(), tenancy.NewAPIToken{User: w.onlyA})
 	for _, r := range w.requesters {
-		if err := w.RevokeAPIToken(t.Context(), r.scope, id.New[id.APIToken]()); outcome(err) != "N" {
+		if err := w.RevokeAPIToken(t.Context(), r.scope, "", id.New[id.APIToken]()); outcome(err) != "N" {
 			t.Errorf("%s revokes none: %v", r.name, err)
 		}
 	}
@@ -243,7 +243,7 @@ func TestTokensOfOthers(t *testing.T) {
 		}},
 		"revoke": {"++++" + "NN+" + "NNN", func(scope tenancy.Scope) error {
 			fresh, _ := w.token(t, system(), tenancy.NewAPIToken{User: w.onlyA})
-			return w.RevokeAPIToken(t.Context(), scope, fresh.ID)
+			return w.RevokeAPIToken(t.Context(), scope, w.onlyA, fresh.ID)
 		}},
 		"revoke all": {"++++" + "FN+" + "NNN", func(scope tenancy.Scope) error {
 			_, err := w.RevokeAllAPITokens(t.Context(), scope, w.onlyA)
@@ -275,7 +275,7 @@ func TestTokensNeedTheirPermission(t *testing.T) {
 	}
 	_, listing := f.APITokens(t.Context(), scope, member)
 	_, all := f.RevokeAllAPITokens(t.Context(), scope, member)
-	if got := outcome(listing) + outcome(all) + outcome(f.RevokeAPIToken(t.Context(), scope, token.ID)); got != "FFN" {
+	if got := outcome(listing) + outcome(all) + outcome(f.RevokeAPIToken(t.Context(), scope, member, token.ID)); got != "FFN" {
 		t.Errorf("list, revoke all, revoke: %s", got)
 	}
 }
@@ -290,19 +290,22 @@ func TestOwnTokens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := outcome(f.RevokeAPIToken(t.Context(), by, first.ID)); got != "N" {
+	if got := outcome(f.RevokeAPIToken(t.Context(), by, user, first.ID)); got != "N" {
 		t.Errorf("a limited token revokes another: %s", got)
 	}
 	if _, err := f.APITokens(t.Context(), by, user); !errors.Is(err, tenancy.ErrForbidden) {
 		t.Errorf("a limited token lists: %v", err)
 	}
-	if err := f.RevokeAPIToken(t.Context(), by, limited.ID); err != nil {
+	if err := f.RevokeAPIToken(t.Context(), by, user, limited.ID); err != nil {
 		t.Errorf("a token revokes itself: %v", err)
 	}
-	if err := f.RevokeAPIToken(t.Context(), scope, first.ID); err != nil {
+	if err := f.RevokeAPIToken(t.Context(), scope, "", first.ID); err != nil {
 		t.Error(err)
 	}
-	f.token(t, scope, tenancy.NewAPIToken{})
+	fresh, _ := f.token(t, scope, tenancy.NewAPIToken{})
+	if got := outcome(f.RevokeAPIToken(t.Context(), scope, f.user(t, tenancy.NewUser{Username: "bob"}), fresh.ID)); got != "N" {
+		t.Errorf("revoked as somebody else's: %s", got)
+	}
 	if n := must(f.RevokeAllAPITokens(t.Context(), scope, user))(t); n != 1 {
 		t.Errorf("%d revoked", n)
 	}

@@ -56,9 +56,9 @@ func accountWith(ctx context.Context, tx Store, scope Scope, user id.User, permi
 	return anothersAccount(ctx, tx, scope, user, permission)
 }
 
-// anothersAccount loads a user whose account scope may act on by a permission, be it his own or not. Accounts are
-// installation-wide, so a manager may only if the account is nobody else's business: he has to hold the permission in every
-// organization that the user is in; in disabled ones nobody but superusers changes anything. Never that of an owner, and never that of somebody who may do more than
+// anothersAccount loads a user whose account scope may act on by a permission, be it his own or not. Accounts are installation-wide,
+// so a manager may only if the account is nobody else's business: he has to hold the permission in every organization that the user is
+// in; in disabled ones nobody but superusers changes anything. Never that of an owner, and never that of somebody who may do more than
 // he does: whoever sets a password can be that user.
 func anothersAccount(ctx context.Context, tx Store, scope Scope, user id.User, permission Permission) (User, error) {
 	within, err := scope.Where(permission)

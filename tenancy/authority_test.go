@@ -201,7 +201,7 @@ func (w *town) writes() []operation {
 		{"a's member into a group that may do more", "++FF" + "FNF" + "FNF", addToGroup(w.builders, w.onlyA)},
 		{"a's member into a's group", "++++" + "FN+" + "NNN", addToGroup(w.ofA, w.onlyA)},
 		{"somebody in a and b into a's group", "++++" + "FN+" + "NNN", addToGroup(w.ofA, w.inBoth)},
-		{"b's member into a's group", "NNNN" + "FNN" + "NNN", addToGroup(w.ofA, w.onlyB)},
+		{"b's member into a's group", "IINN" + "FNI" + "NNN", addToGroup(w.ofA, w.onlyB)},
 		{"the owner into a's group", "+++F" + "FNF" + "NNN", addToGroup(w.ofA, w.owner)},
 		{"a superuser into a's group", "++NN" + "FNN" + "NNN", addToGroup(w.ofA, w.super)},
 		{"somebody into a group of the disabled one", "IINN" + "FNN" + "NNI", addToGroup(w.ofDisabled, w.inDisabled)},

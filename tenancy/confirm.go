@@ -45,7 +45,11 @@ func confirmMark(user User, address EmailAddress, primary bool) string {
 }
 
 // changeEmail turns user into one with another primary address, and returns the address if that is only pending. See UpdateUser.
-func (d *Directory) changeEmail(ctx context.Context, tx Store, scope Scope, user *User, email *string) (pending string, err error) {
+func (d *Directory) changeEmail(ctx context.Context, tx Store, scope Scope, user *User, change UserChange) (pending string, err error) {
+	email := change.Email
+	if change.Proved {
+		defer func() { user.EmailVerified = user.Email != "" }()
+	}
 	switch {
 	case email == nil || *email == user.Email:
 		return "", nil
@@ -72,7 +76,7 @@ func (d *Directory) changeEmail(ctx context.Context, tx Store, scope Scope, user
 	if address.Verified || !own {
 		user.Email, user.EmailVerified = address.Email, address.Verified // as it was confirmed, whatever the spelling now
 	}
-	if address.Verified {
+	if address.Verified || change.Proved {
 		return "", nil
 	}
 	if err := d.tellToConfirm(ctx, tx, *user, address, own); err != nil || !own {
@@ -95,7 +99,7 @@ func (d *Directory) tellToConfirm(ctx context.Context, tx Store, user User, addr
 	}
 	return d.tellUnasked(ctx, tx, notify.Letter{
 		Kind: notify.KindConfirmEmail, To: address.Email, Language: user.Language,
-		Data: map[string]string{"name": user.Name(), "link": "/confirm-email?" + url.Values{"token": {token}}.Encode()},
+		Data: map[string]string{"name": user.Name(), "link": "/confirm-email?" + url.Values{"token": {token}}.Encode(), "expires": d.ends(confirmLifetime)},
 	})
 }
 

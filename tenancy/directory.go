@@ -86,7 +86,8 @@ func (d *Directory) event(scope Scope, action, object string, organization id.Or
 	}
 }
 
-func (d *Directory) now() time.Time { return d.Now().UTC() }
+// now is as exact as the store keeps times, so that what a call returns is what later ones read.
+func (d *Directory) now() time.Time { return d.Now().UTC().Truncate(time.Microsecond) }
 
 // write runs work and records the event in one transaction.
 func (d *Directory) write(ctx context.Context, event audit.Event, work func(tx Store) error) error {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"gatehouse/internal/id"
+	"gatehouse/notify"
 	"gatehouse/store"
 )
 
@@ -69,8 +70,22 @@ func (d *Directory) SetPrimaryEmail(ctx context.Context, scope Scope, user id.Us
 
 // makePrimary makes an address the primary one; the zero address makes none so.
 func (d *Directory) makePrimary(ctx context.Context, tx Store, user User, address EmailAddress) error {
+	if err := d.tellOldAddress(ctx, tx, user, address.Email); err != nil {
+		return err
+	}
 	user.Email, user.EmailVerified, user.Modified = address.Email, address.Verified, d.now()
 	return tx.UpdateUser(ctx, user)
+}
+
+// tellOldAddress tells the primary address of a user that another one, or none, takes its place: whoever has taken an account over would
+// change it first. An address that nobody has proved is told nothing.
+func (d *Directory) tellOldAddress(ctx context.Context, tx Store, before User, address string) error {
+	if before.Email == "" || !before.EmailVerified || sameAddress(before.Email, address) {
+		return nil
+	}
+	return d.tell(ctx, tx, notify.Letter{
+		Kind: notify.KindEmailChanged, To: before.Email, Language: before.Language, Data: map[string]string{"name": before.Name()},
+	})
 }
 
 // SetEmailVerified says without a letter whether an address is its user's, which only superusers and the program do. A verified

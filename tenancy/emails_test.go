@@ -13,7 +13,7 @@ import (
 	"gatehouse/tenancy"
 )
 
-// letters are those in the outbox, oldest first.
+// letters are those in the outbox, oldest first, but for notices to former addresses.
 func (f *fixture) letters(t *testing.T) []notify.Letter {
 	t.Helper()
 	db := must(sql.Open("sqlite", "file:"+f.path))(t)
@@ -26,7 +26,9 @@ func (f *fixture) letters(t *testing.T) []notify.Letter {
 		if err := rows.Scan(&message.ID, &message.Content); err != nil {
 			t.Fatal(err)
 		}
-		letters = append(letters, must(message.Letter(f.Keys))(t))
+		if letter := must(message.Letter(f.Keys))(t); letter.Kind != notify.KindEmailChanged {
+			letters = append(letters, letter)
+		}
 	}
 	if err := rows.Err(); err != nil {
 		t.Fatal(err)
@@ -115,6 +117,9 @@ func TestAddressFromAManager(t *testing.T) {
 	changed := must(f.UpdateUser(t.Context(), system(), ada, tenancy.UserChange{Email: to("new@x.example")}))(t)
 	if changed.Email != "new@x.example" || changed.EmailVerified {
 		t.Errorf("user %+v", changed)
+	}
+	if event := f.events[len(f.events)-1]; event.Action != "user.changed" || event.Detail["pending_email"] != "" {
+		t.Errorf("recorded %+v", event)
 	}
 	f.wantEmails(t, ada, "ada@x.example *new@x.example!")
 	token := f.link(t, "new@x.example")
@@ -246,4 +251,27 @@ func TestNewUsersAreAskedToConfirm(t *testing.T) {
 	if len(f.letters(t)) != 1 {
 		t.Error("the program mails whom it makes")
 	}
+}
+
+// TestProvedAddress: only superusers say that an address is its user's; then no letter asks for it.
+func TestProvedAddress(t *testing.T) {
+	w := newTown(t)
+	change := tenancy.UserChange{Email: to("new@x.example"), Proved: true}
+	for _, r := range w.requesters[2:] {
+		if _, err := w.UpdateUser(t.Context(), r.scope, w.onlyA, change); err == nil {
+			t.Errorf("%s may", r.name)
+		}
+	}
+	before := len(w.letters(t))
+	changed := must(w.UpdateUser(t.Context(), system(), w.onlyA, change))(t)
+	if changed.Email != "new@x.example" || !changed.EmailVerified || len(w.letters(t)) != before {
+		t.Errorf("%q, %v, %d letters", changed.Email, changed.EmailVerified, len(w.letters(t))-before)
+	}
+	w.wantEmails(t, w.onlyA, "*new@x.example")
+	changed = must(w.UpdateUser(t.Context(), system(), w.inBoth, tenancy.UserChange{Proved: true}))(t)
+	if changed.EmailVerified {
+		t.Error("no address is verified")
+	}
+	_, err := w.UpdateUser(t.Context(), system(), w.inBoth, change)
+	wantInvalid(t, err, "email")
 }

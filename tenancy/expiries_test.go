@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -69,7 +70,7 @@ func TestDeactivateExpired(t *testing.T) {
 	}
 }
 
-// refusing fails to deactivate one user.
+// refusing fails to deactivate one user, or everybody without one.
 type refusing struct {
 	tenancy.Store
 	user id.User
@@ -82,7 +83,7 @@ func (r refusing) InTx(ctx context.Context, work func(tx tenancy.Store) error) e
 }
 
 func (r refusing) DeactivateExpired(ctx context.Context, user id.User, today tenancy.Date, now time.Time) error {
-	if user == r.user {
+	if r.user == "" || user == r.user {
 		return errOnPurpose
 	}
 	return r.Store.DeactivateExpired(ctx, user, today, now)
@@ -100,6 +101,18 @@ func TestOneFailureStopsNobodyElse(t *testing.T) {
 	}
 }
 
+// TestFewFailuresAreTold: what went wrong for everybody is not said for everybody.
+func TestFewFailuresAreTold(t *testing.T) {
+	f := newFixture(t)
+	for i := range 12 {
+		f.guest(t, fmt.Sprint("guest-", i), "2026-02-28", tenancy.NewUser{})
+	}
+	f.Store = refusing{Store: f.Store}
+	if n, err := f.DeactivateExpired(t.Context(), system()); n != 0 || strings.Count(err.Error(), errOnPurpose.Error()) != 10 {
+		t.Errorf("%d deactivated, %v", n, err)
+	}
+}
+
 func TestRemindExpiring(t *testing.T) {
 	f := newFixture(t)
 	f.guest(t, "soon", "2026-03-08", tenancy.NewUser{})
@@ -112,8 +125,10 @@ func TestRemindExpiring(t *testing.T) {
 	if _, err := f.RemindExpiring(t.Context(), f.scope(t, silent), 7); !errors.Is(err, tenancy.ErrForbidden) {
 		t.Errorf("a user runs the job: %v", err)
 	}
-	for days, want := range map[int]int{0: 0, -1: 0} {
-		if n, err := f.RemindExpiring(t.Context(), system(), days); err != nil || n != want {
+	f.guest(t, "today", "2026-03-01", tenancy.NewUser{})
+	f.guest(t, "over", "2026-02-28", tenancy.NewUser{})
+	for _, days := range []int{0, -1} {
+		if n, err := f.RemindExpiring(t.Context(), system(), days); err != nil || n != 0 {
 			t.Errorf("%d days: %d, %v", days, n, err)
 		}
 	}
@@ -152,6 +167,14 @@ func TestRemindPasswordExpiring(t *testing.T) {
 	aged("staff", day, tenancy.NewUser{Password: goodPassword, Staff: true})
 	aged("federated", day, tenancy.NewUser{})
 	aged("off", day, tenancy.NewUser{Password: goodPassword, Inactive: true})
+	aged("over", day, good)
+	f.raw(t, `UPDATE users SET expiration_date = '2026-02-28' WHERE username = 'over'`)
+	aged("today", time.Date(2026, 1, 30, 0, 0, 0, 0, time.UTC), good)
+	for _, days := range []int{0, -1} {
+		if n, err := f.RemindPasswordExpiring(t.Context(), system(), days); err != nil || n != 0 {
+			t.Errorf("%d days: %d, %v", days, n, err)
+		}
+	}
 	for _, want := range []int{2, 0} {
 		if n, err := f.RemindPasswordExpiring(t.Context(), system(), 7); err != nil || n != want {
 			t.Errorf("%d reminded, %v; want %d", n, err, want)

@@ -83,6 +83,7 @@ func TestFieldValues(t *testing.T) {
 	}
 	f := withFields(t,
 		tenancy.Field{Name: "text", Schema: text()},
+		tenancy.Field{Name: "long", Schema: schema(`{"type": "string", "maxLength": 1200}`)},
 		tenancy.Field{Name: "form", Schema: schema(`{"type": "string", "pattern": "^[A-Z][0-9]+$", "maxLength": 4}`)},
 		tenancy.Field{Name: "day", Schema: schema(`{"type": "string", "format": "date"}`)},
 		tenancy.Field{Name: "choice", Schema: schema(`{"type": "string", "enum": ["red", "blue"]}`)},
@@ -105,6 +106,8 @@ func TestFieldValues(t *testing.T) {
 		{"text", strings.Repeat("x", 1001), nil},
 		{"text", []any{"a"}, nil},
 		{"text", map[string]any{}, nil},
+		{"long", strings.Repeat("x", 1201), nil},
+		{"long", strings.Repeat("x", 1200), strings.Repeat("x", 1200)},
 		{"form", "A123", "A123"},
 		{"form", "A1234", nil},
 		{"form", "a1", nil},
@@ -143,7 +146,7 @@ func TestFieldValues(t *testing.T) {
 			}
 		})
 	}
-	must(f.UpdateUser(t.Context(), system(), ada, tenancy.UserChange{Custom: map[string]any{"text": nil, "form": "", "flag": nil}}))(t)
+	must(f.UpdateUser(t.Context(), system(), ada, tenancy.UserChange{Custom: map[string]any{"text": nil, "long": nil, "form": "", "flag": nil}}))(t)
 	stored := must(f.User(t.Context(), system(), ada))(t)
 	if diff := cmp.Diff(map[string]any{"day": "2026-02-28", "choice": "red", "whole": 7.0, "number": 1.5}, stored.Custom); diff != "" {
 		t.Error(diff)
@@ -246,14 +249,16 @@ func TestRequiredAndUniqueFields(t *testing.T) {
 
 func TestSignInByPhone(t *testing.T) {
 	f := newFixture(t)
-	f.Settings.PhonePrefixes = []string{"+39", "+49"}
+	f.Settings.PhonePrefixes = []string{"+39", "+49", "+34"}
 	f.user(t, tenancy.NewUser{Username: "italian", Phone: "+39 366 405 0800", Password: goodPassword})
 	f.user(t, tenancy.NewUser{Username: "german", Phone: "+49 30 123456", Password: goodPassword})
+	f.user(t, tenancy.NewUser{Username: "spanish", Phone: "+34 612 345 678", Password: goodPassword})
 	f.user(t, tenancy.NewUser{Username: "366405", Password: goodPassword})
 	for identifier, want := range map[string]string{
 		"+393664050800": "italian", "+39 366-405.0800": "italian", "3664050800": "italian", "366 405 0800": "italian",
 		"030 123456": "german", "030/123456": "german", "30123456": "german", "+4930123456": "german",
 		"366405": "366405", "0366405": "", "393664050800": "", "00": "", "+": "", "+39": "", "ITALIAN": "italian",
+		"0612345678": "spanish", "612 345 678": "spanish", // there are no numbers with 0 in Spain
 		"+49 (0)30 123456": "german", "3664050801": "", strings.Repeat("1", 100_000): "",
 	} {
 		user, err := f.Authenticate(t.Context(), identifier, goodPassword)
@@ -271,7 +276,7 @@ func TestUsernames(t *testing.T) {
 	f := newFixture(t)
 	for name, fine := range map[string]bool{
 		"ada": true, "Zoë.L": true, "анна": true, "анна_2": true, "γιώργος": true, "דוד": true, "محمد": true, "ひらがなカタカナ漢字": true, "tanaka田中": true,
-		"김철수": true, "김철수kim": true, "漢字ㄅㄆ": true, "ada@x.example": true, "ａｄａ2": true,
+		"김철수": true, "김철수kim": true, "コーヒー": true, "محمد٢": true, "漢字ㄅㄆ": true, "ada@x.example": true, "ａｄａ2": true,
 		"аda": false, "adа": false, "gοοgle": false, "漢字ㄅカ": false, "김カ": false, "анна漢": false, "ada৪": false, "😀": false, "ada😀": false, "ada\u200d": false, "ada\u202e": false,
 		"a\u0301\u0301\u0301": false,
 	} {

@@ -34,6 +34,9 @@ func (d *Directory) join(ctx context.Context, tx Store, scope Scope, group id.Gr
 		return err
 	}
 	event := d.event(scope, "group.joined", string(group), g.Organization)
+	if err := tx.TouchUser(ctx, user, event.At); err != nil {
+		return err
+	}
 	event.Detail = map[string]string{"user": string(user), "name": g.Name}
 	return tx.Record(ctx, event)
 }
@@ -57,6 +60,9 @@ func (d *Directory) leave(ctx context.Context, tx Store, scope Scope, group id.G
 		return err
 	}
 	event := d.event(scope, "group.left", string(group), g.Organization)
+	if err := tx.TouchUser(ctx, user, event.At); err != nil {
+		return err
+	}
 	event.Detail = map[string]string{"user": string(user), "name": g.Name}
 	return tx.Record(ctx, event)
 }
@@ -91,6 +97,9 @@ func mayBeIn(ctx context.Context, tx Store, scope Scope, g Group, user id.User) 
 		return err
 	}
 	m, err := membershipIn(ctx, tx, scope, g.Organization, user)
+	if errors.Is(err, store.ErrNotFound) {
+		return refused("user", "Only members of the organization can be in a group of it.")
+	}
 	if err != nil {
 		return err
 	}

@@ -171,11 +171,7 @@ func (a *admission) password() error {
 // no reason to write into its account.
 func (a *admission) match(ctx context.Context, tx Store) (User, error) {
 	if a.row.ID != "" {
-		found, err := a.o.Rehearsal.byID(a.row.ID)
-		if err != nil {
-			found, err = a.replayed(ctx, tx, func() (User, error) { return tx.User(ctx, a.row.ID) })
-		}
-		if !errors.Is(err, store.ErrNotFound) {
+		if found, err := a.byID(ctx, tx, a.row.ID); !errors.Is(err, store.ErrNotFound) {
 			return found, err
 		}
 	}
@@ -188,13 +184,22 @@ func (a *admission) match(ctx context.Context, tx Store) (User, error) {
 	return a.byIdentifier(ctx, tx, a.row.Username, func(u User, normal string) bool { return sameAddress(normal, u.Username) })
 }
 
+func (a *admission) byID(ctx context.Context, tx Store, user id.User) (User, error) {
+	if found, err := a.o.Rehearsal.byID(user); err == nil {
+		return found, nil
+	}
+	return a.replayed(ctx, tx, func() (User, error) { return tx.User(ctx, user) })
+}
+
 func (a *admission) byIdentifier(ctx context.Context, tx Store, text string, counts func(u User, normal string) bool) (User, error) {
 	normal, err := Normalise(text)
 	if err != nil {
 		return User{}, store.ErrNotFound
 	}
-	found, err := a.o.Rehearsal.byIdentifier(normal)
-	if err != nil {
+	var found User
+	if holder, rehearsed := a.o.Rehearsal.holder(normal); rehearsed {
+		found, err = a.byID(ctx, tx, holder)
+	} else {
 		found, err = a.replayed(ctx, tx, func() (User, error) { return tx.UserByIdentifier(ctx, normal) })
 	}
 	if err == nil && !counts(found, normal) {
@@ -209,11 +214,11 @@ func (a *admission) create(ctx context.Context, tx Store) error {
 	if user.ID == "" {
 		user.ID = id.New[id.User]()
 	}
-	if err := a.write(&user); err != nil {
-		return err
-	}
 	if a.row.Given["date_joined"] {
 		user.Created = a.row.Created.UTC().Truncate(time.Microsecond)
+	}
+	if err := a.write(&user); err != nil {
+		return err
 	}
 	user.PasswordHash = a.row.PasswordHash
 	a.user, a.result.User, a.result.Outcome = user, user.ID, ImportCreated
@@ -233,9 +238,6 @@ func (a *admission) event(action string) audit.Event {
 // write copies what the row gives to a user, and says what is wrong then.
 func (a *admission) write(to *User) error {
 	before := *to
-	if before.Version == 1 && before.Username == "" { // is being created
-		before = User{}
-	}
 	for name, copyTo := range importFields {
 		if a.row.Given[name] {
 			copyTo(to, a.row.User)
@@ -250,7 +252,7 @@ func (a *admission) write(to *User) error {
 	found.importable(before, to)
 	if a.row.Given["custom"] {
 		fields := a.d.Settings.Fields
-		to.Custom = fields.merge(found, before, fields.fromTexts(a.row.Custom), "")
+		to.Custom = fields.merge(found, before, fields.FromTexts(a.row.Custom), "")
 	}
 	return found.err()
 }

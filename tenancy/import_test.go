@@ -56,6 +56,9 @@ func TestImportAndExportAreForSuperusers(t *testing.T) {
 		if found, err := f.FindUser(t.Context(), tt.scope, "Manager"); outcome(err) != tt.want || (found.ID == manager) != (tt.want == "+") {
 			t.Errorf("search by %s: %+v, %v", name, found, err)
 		}
+		if found, err := f.FindUser(t.Context(), tt.scope, string(manager)); outcome(err) != tt.want || (found.ID == manager) != (tt.want == "+") {
+			t.Errorf("search for the id by %s: %+v, %v", name, found, err)
+		}
 	}
 }
 
@@ -263,6 +266,9 @@ func TestImportMemberships(t *testing.T) {
 	wantInvalid(t, err, "organizations")
 	result := must(f.importRow(t, managing("u5", "fresh", tenancy.Manager, false), o))(t)
 	made := must(f.db.OrganizationBySlug(t.Context(), system(), "fresh"))(t)
+	if _, ok := id.Parse[id.Organization](string(made.ID)); !ok {
+		t.Errorf("made with the id %q", made.ID)
+	}
 	if f.role(t, made.ID, result.User) != tenancy.Owner || !strings.Contains(result.Notes[0], "fresh") {
 		t.Errorf("made %+v, %+v", made, result)
 	}

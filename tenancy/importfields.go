@@ -44,8 +44,8 @@ func (p problems) importable(before User, user *User) {
 	}
 }
 
-// fromTexts reads values that a table can hold as text only, as the fields want them.
-func (f Fields) fromTexts(given map[string]any) map[string]any {
+// FromTexts reads values that a table or a command line can hold as text only, as the fields want them.
+func (f Fields) FromTexts(given map[string]any) map[string]any {
 	values := maps.Clone(given)
 	for name, value := range given {
 		text, isText := value.(string)

@@ -150,7 +150,10 @@ func (d *Directory) mailInvitation(ctx context.Context, tx Store, i Invitation, 
 // Invitation finds one within scope. It needs users.view_organizationuser in its organization.
 func (d *Directory) Invitation(ctx context.Context, scope Scope, invitation id.Invitation) (Invitation, error) {
 	i, _, err := invitationFor(ctx, d.Store, scope, invitation, ViewMembership)
-	return i, err
+	if err != nil {
+		return i, err
+	}
+	return d.seenInvitation(ctx, scope, i)
 }
 
 // invitationFor finds one of an organization in which the actor holds a permission (see authorized).
@@ -198,7 +201,10 @@ func (d *Directory) Resend(ctx context.Context, scope Scope, invitation id.Invit
 		}
 		return tx.Record(ctx, event)
 	})
-	return i, err
+	if err != nil {
+		return i, err
+	}
+	return d.seenInvitation(ctx, scope, i)
 }
 
 // Revoke makes an open invitation void, in a disabled organization too. It needs users.add_organizationuser or

@@ -35,6 +35,11 @@ func (d *Directory) newLink(purpose string, claims any, lifetime time.Duration) 
 	return base64.RawURLEncoding.EncodeToString(d.Keys.Seal(content, "link", purpose)), nil
 }
 
+// ends is when a link that is made now works no more, as letters say it.
+func (d *Directory) ends(lifetime time.Duration) string {
+	return d.now().Add(lifetime).Format(time.RFC3339)
+}
+
 // openLink reads the claims of a token that newLink made for the purpose into the value that claims points to. ErrBadLink for every
 // other text.
 func (d *Directory) openLink(purpose, token string, claims any) error {

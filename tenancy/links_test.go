@@ -40,6 +40,10 @@ func TestLinks(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	long := must(f.NewLink("confirm", claims{strings.Repeat("a", 2000)}, time.Hour))(t)
+	if err := f.OpenLink("confirm", long, &opened); !errors.Is(err, tenancy.ErrBadLink) {
+		t.Errorf("of %d characters: %v", len(long), err)
+	}
 	now := f.Now()
 	for after, want := range map[time.Duration]error{time.Hour - time.Microsecond: nil, time.Hour: tenancy.ErrBadLink} {
 		f.Now = func() time.Time { return now.Add(after) }

@@ -50,13 +50,24 @@ func (d *Directory) ListGroups(ctx context.Context, scope Scope, filter GroupFil
 // ListInvitations lists the invitations to organizations that scope sees. It needs users.view_organizationuser: an invitation is a
 // membership to be.
 func (d *Directory) ListInvitations(ctx context.Context, scope Scope, filter InvitationFilter, query Query) (Page[Invitation], error) {
-	return list(ctx, scope, ViewMembership, filter, query, d.Store.ListInvitations)
+	page, err := list(ctx, scope, ViewMembership, filter, query, d.Store.ListInvitations)
+	if err != nil {
+		return page, err
+	}
+	return page, d.seenInvitations(ctx, scope, page.Items)
 }
 
 // ListAuditEvents lists what happened in the organizations that scope sees; what happened to the installation only superusers see. It
-// needs users.view_auditevent.
+// needs users.view_auditevent. Who does not see superusers does not learn which of them did something, nor finds it by them.
 func (d *Directory) ListAuditEvents(ctx context.Context, scope Scope, filter AuditFilter, query Query) (Page[audit.Event], error) {
-	return list(ctx, scope, ViewAuditEvent, filter, query, d.Store.ListAuditEvents)
+	page, err := list(ctx, scope, ViewAuditEvent, filter, query, d.Store.ListAuditEvents)
+	if err != nil {
+		return page, err
+	}
+	if hidden, err := d.unseen(ctx, scope, filter.Actor); err != nil || hidden[filter.Actor] {
+		return Page[audit.Event]{Number: 1, CountExact: true}, err
+	}
+	return page, d.seenEvents(ctx, scope, page.Items)
 }
 
 // ListAPITokens lists the API tokens of a user; who may is as with APITokens.

@@ -1,7 +1,10 @@
 package tenancy_test
 
 import (
+	"math"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"gatehouse/internal/id"
 	"gatehouse/tenancy"
@@ -134,6 +137,13 @@ func TestListRowsWithinPermission(t *testing.T) {
 	if len(page.Items) != 1 || len(page.Items[0].Memberships) != 1 || page.Items[0].Memberships[0].Organization != l.a {
 		t.Errorf("rows: %+v", page.Items)
 	}
+	l.group(t, tenancy.Group{Name: "others of b", Organization: l.b}, l.ada)
+	if row, err := l.UserRow(t.Context(), l.scope(t, local), l.ada); err != nil || len(row.Groups) != 0 || !cmp.Equal(row.Memberships, page.Items[0].Memberships) {
+		t.Errorf("row %+v, %v", row, err)
+	}
+	if row, err := l.UserRow(t.Context(), l.scope(t, l.ada), l.ada); err != nil || len(row.Groups) != 1 || len(row.Memberships) != 2 {
+		t.Errorf("own row %+v, %v", row, err)
+	}
 }
 
 // TestListRowsAsRead: a row shows no more of a user than the actor may read; nobody reads the notes about himself.
@@ -218,7 +228,7 @@ func TestQueryLimits(t *testing.T) {
 		_, err := list(query)
 		wantInvalid(t, err, field)
 	}
-	for _, query := range []tenancy.Query{{Page: 2}, {Page: 1 << 40}} {
+	for _, query := range []tenancy.Query{{Page: 2}, {Page: 1 << 40}, {Page: math.MaxInt64/100 + 2, Size: 100}, {Page: math.MaxInt}} {
 		_, err := list(query)
 		wantInvalid(t, err, "page")
 	}

@@ -48,9 +48,13 @@ func TestCreationEdges(t *testing.T) {
 		{"in a, with users.add_user in b", w.scope(t, both), createUser(tenancy.NewUser{Organization: w.a}), "F"},
 		{"into a group of a, with users.change_user in b", w.scope(t, both), addToGroup(empty, w.onlyA), "F"},
 		{"a superuser's token, nowhere", narrow, createUser(tenancy.NewUser{}), "+"},
+		{"staff without a group", w.scope(t, w.super), createUser(tenancy.NewUser{Staff: true}), "I"},
 		{"without users.add_organizationuser, elsewhere", w.scope(t, adder), createUser(tenancy.NewUser{Organization: w.b}), "F"},
 		{"in a disabled organization, with permissions elsewhere", w.scope(t, local), createUser(tenancy.NewUser{Organization: w.disabled}), "F"},
 	})
+	if _, err := w.CreateUser(t.Context(), w.scope(t, w.super), tenancy.NewUser{Username: "second", Staff: true, Superuser: true}); err != nil {
+		t.Errorf("staff who needs no group: %v", err)
+	}
 }
 
 // TestInvitationEdges: groups are promised by those who could give them, and what is void is not mailed again.

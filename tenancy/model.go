@@ -67,7 +67,7 @@ type User struct {
 	LastLogin       time.Time    // zero = never
 	LastMethod      string       // of the last sign-in: "pwd", "fed"; "" = never
 	LastConnector   id.Connector // of the last sign-in, "" for a local one
-	Version         int64        // counted by the store at each change of the fields above but those of signing in
+	Version         int64        // counted up at each change of the fields above but those of signing in, of groups and of own permissions
 }
 
 // EmailAddress is one of a user's addresses.

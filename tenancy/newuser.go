@@ -59,10 +59,10 @@ func (d *Directory) takenBy(err error) error {
 }
 
 // CreateUser makes an account. Its maker needs users.add_user and, where he names an organization, users.add_organizationuser in it;
-// everybody but superusers has to name one within scope, or the account would vanish from his sight. Staff and superuser flags
-// only a superuser gives, and only he vouches for an address; groups gives whoever holds what is in them. The first manager of an
-// organization without owner becomes its owner. *Invalid names what is wrong, custom fields as "custom.<name>". Unless the program itself is the maker, an unverified
-// address is mailed a link to confirm it.
+// everybody but superusers has to name one within scope, or the account would vanish from his sight. Staff and superuser flags only a
+// superuser gives, and only he vouches for an address; groups gives whoever holds what is in them. The first manager of an
+// organization without owner becomes its owner. *Invalid names what is wrong, custom fields as "custom.<name>". Unless the program
+// itself is the maker, an unverified address is mailed a link to confirm it.
 func (d *Directory) CreateUser(ctx context.Context, scope Scope, n NewUser) (User, error) {
 	if err := mayCreate(scope, n); err != nil {
 		return User{}, err

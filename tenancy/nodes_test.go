@@ -156,7 +156,7 @@ func TestGiftsShowOnEveryNode(t *testing.T) {
 		if !n.bySession(t) || !n.byToken(t) || !n.inTokens(t) {
 			t.Error("a permission of her own does not show")
 		}
-		if err := n.here.RevokeAPIToken(t.Context(), system(), n.tokenID); err != nil {
+		if err := n.here.RevokeAPIToken(t.Context(), system(), "", n.tokenID); err != nil {
 			t.Fatal(err)
 		}
 		if n.byToken(t) || !n.bySession(t) {

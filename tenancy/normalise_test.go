@@ -23,6 +23,7 @@ func TestNormalise(t *testing.T) {
 		{"+4915112345678", "+4915112345678"},
 		{strings.Repeat("x", 254), strings.Repeat("x", 254)},
 		{strings.Repeat("x", 255), ""},
+		{strings.Repeat(" ", 1017) + "x", ""}, // not even looked at
 		{"", ""},
 		{"   ", ""},
 		{"a b", ""},
@@ -37,6 +38,14 @@ func TestNormalise(t *testing.T) {
 		got, err := tenancy.Normalise(tt.given)
 		if got != tt.want || (err == nil) != (tt.want != "") {
 			t.Errorf("Normalise(%q) = %q, %v; want %q", tt.given, got, err, tt.want)
+		}
+	}
+}
+
+func TestSearchable(t *testing.T) {
+	for text, want := range map[string]string{"Ångström": "angstrom", "Zoe\u0308": "zoe", "Straße": "strasse", "SØREN": "søren", "日本": "日本", "한글": "한글"} {
+		if got := tenancy.Searchable(text); got != want {
+			t.Errorf("Searchable(%q) = %q, want %q", text, got, want)
 		}
 	}
 }

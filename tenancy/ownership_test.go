@@ -41,6 +41,10 @@ func TestTransferInAnOwnerlessOrganization(t *testing.T) {
 	if !errors.Is(err, tenancy.ErrForbidden) {
 		t.Errorf("a manager took the ownership: %v", err)
 	}
+	narrowed := system().Narrow(tenancy.Limits{Organization: w.a}) // acts for nobody, who is not the owner that there is not
+	if _, err := w.TransferOwnership(t.Context(), narrowed, w.a, w.membership(t, w.a, w.manager).ID); !errors.Is(err, tenancy.ErrForbidden) {
+		t.Errorf("without an owner, for nobody: %v", err)
+	}
 	must(w.TransferOwnership(t.Context(), system(), w.a, w.membership(t, w.a, w.manager).ID))(t)
 	if w.role(t, w.a, w.manager) != tenancy.Owner {
 		t.Error("there is no owner yet")

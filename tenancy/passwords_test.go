@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -145,6 +146,9 @@ func TestChangePassword(t *testing.T) {
 			wantInvalid(t, f.ChangePassword(t.Context(), f.scope(t, tt.user), tt.old, tt.plain, tenancy.Kept{}), tt.field)
 		})
 	}
+	if err := f.ChangePassword(t.Context(), f.scope(t, federated), "x", otherPassword, tenancy.Kept{}); !strings.Contains(err.Error(), "no password here") {
+		t.Errorf("without a password: %v", err)
+	}
 	if f.hash(t, user) != old {
 		t.Fatal("a refused change changed the password")
 	}
@@ -201,6 +205,15 @@ func TestSetPassword(t *testing.T) {
 	}
 	if err := f.SetPassword(t.Context(), system(), user, otherPassword); err != nil {
 		t.Fatal(err)
+	}
+	var recorded []string
+	for _, event := range f.events {
+		for _, change := range event.Changes {
+			recorded = append(recorded, change.Before+">"+change.After)
+		}
+	}
+	if want := []string{">" + audit.Masked, audit.Masked + ">" + audit.Masked}; !slices.Equal(recorded, want) {
+		t.Errorf("recorded %q, want %q", recorded, want)
 	}
 	must(f.Authenticate(t.Context(), "ada-lovelace", otherPassword))(t)
 	if _, err := f.Authenticate(t.Context(), "ada-lovelace", goodPassword); !errors.Is(err, tenancy.ErrBadCredentials) {

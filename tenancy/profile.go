@@ -14,6 +14,7 @@ type UserChange struct {
 	Version   int64 // that the caller has seen; 0 = whichever is stored
 	Username  *string
 	Email     *string // the primary address; see UpdateUser
+	Proved    bool    // superusers say that the primary address is the user's: no letter asks for it
 	Phone     *string
 	FirstName *string
 	LastName  *string
@@ -106,8 +107,8 @@ func (p problems) profile(before User, user *User) {
 	}
 }
 
-// account checks what depends on the day: nobody is born tomorrow, an expiry that is over is accepted only where it stood already, and nobody is active again
-// whose account is over.
+// account checks what depends on the day: nobody is born tomorrow, an expiry that is over is accepted only where it stood already, and
+// nobody is active again whose account is over.
 func (p problems) account(before, after User, today Date) {
 	if after.BirthDate != before.BirthDate && after.BirthDate > today && len(p["birth_date"]) == 0 {
 		p.add("birth_date", "This day is yet to come.")

@@ -248,6 +248,9 @@ func (d *Directory) SetUserPermissions(ctx context.Context, scope Scope, user id
 		if err := tx.SetUserPermissions(ctx, user, permissions); err != nil || len(event.Changes) == 0 {
 			return err
 		}
+		if err := tx.TouchUser(ctx, user, event.At); err != nil {
+			return err
+		}
 		return tx.Record(ctx, event)
 	})
 }

@@ -88,6 +88,39 @@ func TestDefaultsAreGivenOnce(t *testing.T) {
 	}
 }
 
+// TestDefaultsThatAreHeld: what the group has already is not given, and nothing is recorded of it.
+func TestDefaultsThatAreHeld(t *testing.T) {
+	f := newFixture(t)
+	f.register(t, "radius", "nas")
+	f.group(t, tenancy.Group{Name: "Operator", Permissions: []tenancy.Permission{"radius.view_nas"}})
+	f.events = nil
+	done := must(f.RegisterPermissions(t.Context(), system(), "radius", []tenancy.ModelDefinition{{Name: "nas"}}, map[string][]tenancy.Permission{"Operator": {"radius.view_nas"}}))(t)
+	if len(done.Given) > 0 || len(f.events) > 0 {
+		t.Errorf("given %v, recorded %+v", done.Given, f.events)
+	}
+}
+
+// TestRegistrationIsForAll: a permission that counts in every organization does not make somebody see every organization.
+func TestRegistrationIsForAll(t *testing.T) {
+	w := newTown(t)
+	w.group(t, tenancy.Group{Name: "registrars", Permissions: []tenancy.Permission{tenancy.ChangePermission}}, w.owner)
+	for name, c := range map[string]struct {
+		scope tenancy.Scope
+		want  string
+	}{
+		"superuser":                    {w.scope(t, w.super), "+"},
+		"owner with the permission":    {w.scope(t, w.owner), "F"},
+		"superuser's token for a":      {w.scope(t, w.super).Narrow(tenancy.Limits{Organization: w.a}), "F"},
+		"superuser's token for others": {w.scope(t, w.super).Narrow(tenancy.Limits{Permissions: []tenancy.Permission{tenancy.ViewPermission}}), "F"},
+		"superuser's token for this":   {w.scope(t, w.super).Narrow(tenancy.Limits{Permissions: []tenancy.Permission{tenancy.ChangePermission}}), "+"},
+	} {
+		_, err := w.RegisterPermissions(t.Context(), c.scope, "radius", []tenancy.ModelDefinition{{Name: "nas"}}, nil)
+		if got := outcome(err); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+}
+
 func TestRegistrationIsChecked(t *testing.T) {
 	f := newFixture(t)
 	for name, c := range map[string]struct {

@@ -33,18 +33,19 @@ func (r *Rehearsal) byID(user id.User) (User, error) {
 	if r == nil {
 		return User{}, store.ErrNotFound
 	}
-	found, ok := r.users[user]
-	if !ok || !r.created[user] {
+	if !r.created[user] {
 		return User{}, store.ErrNotFound
 	}
-	return found, nil
+	return r.users[user], nil
 }
 
-func (r *Rehearsal) byIdentifier(normal string) (User, error) {
+// holder is who got a name from an earlier row.
+func (r *Rehearsal) holder(normal string) (user id.User, rehearsed bool) {
 	if r == nil {
-		return User{}, store.ErrNotFound
+		return "", false
 	}
-	return r.byID(r.identifiers[normal])
+	user, rehearsed = r.identifiers[normal]
+	return user, rehearsed
 }
 
 // replayed finds a stored user once the transaction has him as earlier rows would have left him: names that he gave up are free.
@@ -53,8 +54,8 @@ func (a *admission) replayed(ctx context.Context, tx Store, find func() (User, e
 	if err != nil || a.o.Rehearsal == nil {
 		return found, err
 	}
-	changed, ok := a.o.Rehearsal.users[found.ID]
-	if !ok || changed.Version != found.Version {
+	changed := a.o.Rehearsal.users[found.ID]
+	if changed.Version != found.Version { // no earlier row was about him, or somebody has changed him meanwhile
 		return found, nil
 	}
 	if err := tx.UpdateUser(ctx, changed); err != nil {
@@ -120,11 +121,7 @@ func (r *Rehearsal) take(a *admission) error {
 
 // release frees the names that earlier rows gave to a user.
 func (r *Rehearsal) release(user id.User) error {
-	before, rehearsed := r.users[user]
-	if !rehearsed {
-		return nil
-	}
-	claims, err := r.claims(before)
+	claims, err := r.claims(r.users[user])
 	for _, claim := range claims {
 		delete(r.identifiers, claim.normal)
 	}

@@ -45,7 +45,7 @@ func (d *Directory) RequestPasswordReset(ctx context.Context, identifier string)
 			return err
 		}
 		return d.tell(ctx, tx, notify.Letter{Kind: notify.KindPasswordReset, To: addresses[0], Language: user.Language, Data: map[string]string{
-			"name": user.Name(), "link": resetPath + "?token=" + url.QueryEscape(token),
+			"name": user.Name(), "link": resetPath + "?token=" + url.QueryEscape(token), "expires": d.ends(d.Settings.resetLifetime()),
 		}})
 	})
 }

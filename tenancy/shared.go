@@ -29,8 +29,8 @@ const (
 //	member           store.ErrNotFound    store.ErrNotFound     store.ErrNotFound     store.ErrNotFound
 //
 // ErrForbidden if a manager holds the permission nowhere, or sees the object but may not do this. *Invalid names "organization" for
-// what a disabled organization refuses, and where anybody but a superuser would create a shared object. Reading takes the view permission or the one
-// to change. What the object's own kind demands besides is not checked.
+// what a disabled organization refuses, and where anybody but a superuser would create a shared object. Reading takes the view
+// permission or the one to change. What the object's own kind demands besides is not checked.
 func Decide(scope Scope, action Action, permission Permission, organization id.Organization, active bool) error {
 	manages := scope.Everywhere() || len(scope.Organizations()) > 0
 	switch {

@@ -2,6 +2,7 @@ package tenancy_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"gatehouse/internal/id"
@@ -64,6 +65,23 @@ func TestDecideForMembers(t *testing.T) {
 	}
 }
 
+// TestDecideWhereNotHeld: a permission that a group of one organization gives says nothing of another that he manages, too.
+func TestDecideWhereNotHeld(t *testing.T) {
+	f := newFixture(t)
+	a, b := f.organization(t, "acme"), f.organization(t, "bolt")
+	ada := f.user(t, tenancy.NewUser{Username: "ada"})
+	f.member(t, a, ada, tenancy.Manager)
+	f.member(t, b, ada, tenancy.Manager)
+	f.group(t, tenancy.Group{Name: "changers", Organization: a, Permissions: []tenancy.Permission{tenancy.ChangeUser}}, ada)
+	for _, action := range []tenancy.Action{tenancy.List, tenancy.Read, tenancy.Create, tenancy.Update, tenancy.Delete} {
+		for organization, want := range map[id.Organization]string{a: "+", b: "F"} {
+			if got := outcome(tenancy.Decide(f.scope(t, ada), action, tenancy.ChangeUser, organization, true)); got != want {
+				t.Errorf("action %d: %s, want %s", action, got, want)
+			}
+		}
+	}
+}
+
 func TestScopeFromClaims(t *testing.T) {
 	scope := bearer(tenancy.Owner, tenancy.ChangeUser)
 	if scope.Superuser() || scope.Everywhere() || scope.Has(tenancy.ChangeUser) || !scope.HasIn("a", tenancy.ViewUser) || scope.HasIn("b", tenancy.ViewUser) {
@@ -91,6 +109,12 @@ func TestCheckMove(t *testing.T) {
 	if err := tenancy.CheckMove(nas, "b", none); err != nil {
 		t.Errorf("nothing refers to it: %v", err)
 	}
+	two := tenancy.Referrers{Owned: tenancy.Owned{Kind: "voucher", Plural: "vouchers"}, Count: 2}
+	for says, referrer := range map[string]tenancy.Referrers{"1 batch refers": one, "2 vouchers refer": two} {
+		if err := tenancy.CheckMove(nas, "b", referrer, none); err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "check") {
+			t.Errorf("error %v, want one that says %q", err, says)
+		}
+	}
 }
 
 func TestCheckReference(t *testing.T) {
@@ -99,10 +123,11 @@ func TestCheckReference(t *testing.T) {
 	}
 	for _, c := range []struct {
 		from, to id.Organization
-		want     string
-	}{{"a", "a", "+"}, {"a", "", "+"}, {"", "", "+"}, {"a", "b", "I"}, {"", "a", "I"}} {
-		if got := outcome(tenancy.CheckReference("nas", of(c.from), of(c.to))); got != c.want {
-			t.Errorf("%q refers to %q: %s, want %s", c.from, c.to, got, c.want)
+		says     string
+	}{{"a", "a", ""}, {"a", "", ""}, {"", "", ""}, {"a", "b", "the same organization"}, {"", "a", "A shared thing cannot"}} {
+		err := tenancy.CheckReference("nas", of(c.from), of(c.to))
+		if (err == nil) != (c.says == "") || (err != nil && !strings.Contains(err.Error(), c.says)) {
+			t.Errorf("%q refers to %q: %v, want one that says %q", c.from, c.to, err, c.says)
 		}
 	}
 }

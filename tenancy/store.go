@@ -27,6 +27,7 @@ type Store interface {
 	Passwords
 	Expiries
 	APITokens
+	Factors
 
 	// InTx runs work in one transaction and commits if it returns nil. work must use only the Store it is given. Serialization
 	// failures run work again, with a bound. Nested calls join the transaction. A statement that the database refuses, for a
@@ -54,7 +55,8 @@ type Users interface {
 	// DeleteUser removes a user and everything that is his. *store.Conflict names "superuser" if no active superuser without
 	// a last day would be left.
 	DeleteUser(ctx context.Context, user id.User) error
-	// SetPasswordHash replaces the hash and sets PasswordUpdated. If old is not empty, only if the stored one is still old; else store.ErrStale.
+	// SetPasswordHash replaces the hash and sets PasswordUpdated. If old is not empty, only if the stored one is still old; else
+	// store.ErrStale.
 	SetPasswordHash(ctx context.Context, user id.User, old, hash string, now time.Time) error
 	// User finds by id.
 	User(ctx context.Context, user id.User) (User, error)
@@ -63,6 +65,8 @@ type Users interface {
 	UserRow(ctx context.Context, scope Scope, user id.User) (UserRow, error)
 	// UserByIdentifier finds by an identifier, given in normalised form (see Normalise).
 	UserByIdentifier(ctx context.Context, identifier string) (User, error)
+	// TouchUser counts Version up and sets Modified, for what belongs to a user and is kept elsewhere; store.ErrNotFound if there is none.
+	TouchUser(ctx context.Context, user id.User, now time.Time) error
 	// RecordLogin sets LastLogin, LastMethod and LastConnector.
 	RecordLogin(ctx context.Context, user id.User, at time.Time, method string, connector id.Connector) error
 }
@@ -164,4 +168,10 @@ type APITokens interface {
 	TouchAPIToken(ctx context.Context, token id.APIToken, at, before time.Time) error
 	// DeleteExpiredAPITokens deletes at most limit tokens that expired before a time.
 	DeleteExpiredAPITokens(ctx context.Context, before time.Time, limit int) (int, error)
+}
+
+// Factors are the second factors of users, which package mfa keeps.
+type Factors interface {
+	// DeleteFactorsOf removes all factors of a user and returns how many.
+	DeleteFactorsOf(ctx context.Context, user id.User) (int, error)
 }

@@ -36,8 +36,8 @@ type Members interface {
 	Memberships(ctx context.Context, scope Scope, user id.User) ([]Membership, error)
 	// OwnerOf finds the owner's membership of an organization within scope; store.ErrNotFound if nobody owns it.
 	OwnerOf(ctx context.Context, scope Scope, organization id.Organization) (Membership, error)
-	// SetRole changes a membership of role from to role to and counts Version up, if it still has role from and is within scope; else store.ErrStale.
-	// *store.Conflict names "owner" if it would be a second owner.
+	// SetRole changes a membership of role from to role to and counts Version up, if it still has role from and is within scope; else
+	// store.ErrStale. *store.Conflict names "owner" if it would be a second owner.
 	SetRole(ctx context.Context, scope Scope, membership id.Membership, from, to Role, now time.Time) error
 	// RemoveMembership deletes a membership that is not the owner's, and takes its user out of the groups of the organization; if there
 	// is none within scope, store.ErrStale.

@@ -60,21 +60,25 @@ func TestEveryRefusalTakesAsLong(t *testing.T) {
 	f.user(t, tenancy.NewUser{Username: "known", Password: goodPassword})
 	f.user(t, tenancy.NewUser{Username: "inactive", Password: goodPassword, Inactive: true})
 	f.user(t, tenancy.NewUser{Username: "federated"})
-	fastest := func(name string) time.Duration {
-		best := time.Hour
-		for range 7 {
+	fastest := map[string]time.Duration{"known": time.Hour, "unknown": time.Hour, "inactive": time.Hour, "federated": time.Hour, "not a \x00 name": time.Hour}
+	early := ""
+	for round := range 60 { // a busy machine needs more of them
+		for name, best := range fastest {
 			start := time.Now()
 			_, _ = f.Authenticate(t.Context(), name, "a wrong password") // only the time matters
-			best = min(best, time.Since(start))
+			fastest[name] = min(best, time.Since(start))
 		}
-		return best
-	}
-	known := fastest("known")
-	for _, name := range []string{"unknown", "inactive", "federated", "not a \x00 name"} {
-		if took := fastest(name); took < known/3 {
-			t.Errorf("%q is refused after %v, a known name after %v", name, took, known)
+		early = ""
+		for name, took := range fastest {
+			if took < fastest["known"]/3 {
+				early = name
+			}
+		}
+		if round >= 7 && early == "" {
+			return
 		}
 	}
+	t.Errorf("%q is refused after %v, a known name after %v", early, fastest[early], fastest["known"])
 }
 
 func TestAuthenticateSaysBusy(t *testing.T) {
@@ -262,5 +266,20 @@ func (f *fixture) raw(t *testing.T, text string, args ...any) {
 	defer db.Close()
 	if _, err := db.ExecContext(t.Context(), text, args...); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestTimesAreAsStored: what a call returns is what later ones read, to the microsecond.
+func TestTimesAreAsStored(t *testing.T) {
+	f := newFixture(t)
+	at := f.Now().Add(123456789 * time.Nanosecond)
+	f.Now = func() time.Time { return at }
+	made := must(f.CreateUser(t.Context(), system(), tenancy.NewUser{Username: "ada"}))(t)
+	if read := must(f.User(t.Context(), system(), made.ID))(t); !read.Created.Equal(made.Created) {
+		t.Errorf("created %v, read %v", made.Created, read.Created)
+	}
+	token, _ := f.token(t, system(), tenancy.NewAPIToken{User: made.ID, Expires: at.Add(time.Hour)})
+	if read := must(f.APITokens(t.Context(), system(), made.ID))(t)[0]; !read.Expires.Equal(token.Expires) {
+		t.Errorf("made until %v, read %v", token.Expires, read.Expires)
 	}
 }

@@ -110,10 +110,16 @@ func splitList(text string) []string {
 	return parts
 }
 
-// Without drops the fields of the given names.
-func Without(fields []Field, names string) []Field {
+// Without drops the fields of the given names, which may stand there or not. A name that no user has a field of is an error: what was to
+// be left out would not be.
+func Without(fields []Field, names string) ([]Field, error) {
 	dropped := splitList(names)
-	return slices.DeleteFunc(slices.Clone(fields), func(f Field) bool { return slices.Contains(dropped, f.Name) })
+	for _, name := range dropped {
+		if err := (Field{Name: name}).Check(); err != nil {
+			return nil, err
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(fields), func(f Field) bool { return slices.Contains(dropped, f.Name) }), nil
 }
 
 // Check says what is wrong with a field, in words for people.

@@ -98,9 +98,15 @@ func TestDefaultColumns(t *testing.T) {
 	if got := w.export(t, transfer.Export{Options: tenancy.ExportOptions{PasswordHashes: true}}); got != before+"password,"+after {
 		t.Errorf("header with hashes %q", got)
 	}
-	without := transfer.Without(transfer.DefaultFields(tenancy.Fields{}), " organizations, notes,location ,birth_date,language,nothing")
+	without, err := transfer.Without(transfer.DefaultFields(tenancy.Fields{}), " organizations, notes,location ,birth_date,language,password,bio")
+	if err != nil {
+		t.Fatal(err)
+	}
 	if got := w.export(t, transfer.Export{Fields: without}); got != "id,username,email,first_name,last_name,is_staff,is_active,date_joined,expiration_date,phone_number\n" {
 		t.Errorf("header with columns left out %q", got)
+	}
+	if _, err := transfer.Without(nil, "notes,note"); err == nil || !strings.Contains(err.Error(), "note") {
+		t.Errorf("a misspelt column to leave out: %v", err)
 	}
 	if diff := cmp.Diff([]transfer.Field{{Name: "id"}, {Name: "custom.badge"}}, transfer.ParseFields("id, custom.badge,")); diff != "" {
 		t.Error(diff)

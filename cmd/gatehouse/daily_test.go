@@ -72,7 +72,7 @@ func TestDailyUsers(t *testing.T) {
 func TestDailyTokensAndGroups(t *testing.T) {
 	d := newDaily(t)
 	d.want(t, 0, "robot", "", "users", "create", "robot", "--no-password")
-	made := d.want(t, 0, "gha_", "", "tokens", "create", "robot", "--name", "backup", "--expires", "24h", "--json")
+	made := d.want(t, 0, "gha_", "", "tokens", "create", "robot", "--name", "backup", "--expires", "1d", "--json")
 	var token map[string]any
 	if err := json.Unmarshal([]byte(made), &token); err != nil {
 		t.Fatal(err)

@@ -71,7 +71,7 @@ func (c groupsDeleteCommand) Run(ctx context.Context, t terminal) error {
 		if err != nil {
 			return err
 		}
-		if err := c.check(fmt.Sprintf("deletes the group %s with %d permissions, whose users in it, %s, lose what it gives", group.Name, len(group.Permissions), countOf(members))); err != nil {
+		if err := c.check(fmt.Sprintf("deletes the group %s, which gives %s to %s,", group.Name, plural(len(group.Permissions), "permission"), plural(members.Count, "user"))); err != nil {
 			return err
 		}
 		if err := a.directory.DeleteGroup(ctx, commandLine(), group.ID); err != nil {

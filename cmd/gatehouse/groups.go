@@ -14,6 +14,7 @@ type groupsCommand struct {
 	List       groupsListCommand       `cmd:"" help:"List groups: all, or those of one organization, or shared ones."`
 	Create     groupsCreateCommand     `cmd:"" help:"Create a group: a shared one, or with --organization one of an organization."`
 	Show       groupsShowCommand       `cmd:"" help:"Show a group with its permissions."`
+	Update     groupsUpdateCommand     `cmd:"" help:"Rename a group, or give it other permissions; what is not named stays."`
 	AddUser    groupsAddUserCommand    `cmd:"" help:"Put a user into a group."`
 	RemoveUser groupsRemoveUserCommand `cmd:"" help:"Take a user out of a group."`
 	Delete     groupsDeleteCommand     `cmd:"" help:"Delete a group; its members lose what it gives."`

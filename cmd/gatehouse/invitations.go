@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"gatehouse/config"
 	"gatehouse/internal/id"
 	"gatehouse/store"
 	"gatehouse/tenancy"
@@ -63,10 +64,10 @@ type invitationsCreateCommand struct {
 	configFlag
 	outputFlag
 	organizationArgument
-	Email    string        `arg:"" help:"E-mail address."`
-	Role     string        `enum:"member,manager" default:"member" help:"Role there: member or manager."`
-	Group    []string      `placeholder:"NAME" help:"Group to be put into, the organization's own or a shared one; may be given several times."`
-	Lifetime time.Duration `placeholder:"168h" help:"How long the link is good; without, a week."`
+	Email    string          `arg:"" help:"E-mail address."`
+	Role     string          `enum:"member,manager" default:"member" help:"Role there: member or manager."`
+	Group    []string        `placeholder:"NAME" help:"Group to be put into, the organization's own or a shared one; may be given several times."`
+	Lifetime config.Duration `placeholder:"7d" help:"How long the link is good, such as 12h or 7d; without, a week."`
 }
 
 // Run invites.
@@ -76,7 +77,7 @@ func (c invitationsCreateCommand) Run(ctx context.Context, t terminal) error {
 		if err != nil {
 			return err
 		}
-		n := tenancy.NewInvitation{Organization: organization, Email: c.Email, Role: tenancy.Role(c.Role), Lifetime: c.Lifetime}
+		n := tenancy.NewInvitation{Organization: organization, Email: c.Email, Role: tenancy.Role(c.Role), Lifetime: time.Duration(c.Lifetime)}
 		for _, name := range c.Group {
 			group, err := findGroup(ctx, a, name, organization, true)
 			if err != nil {

@@ -77,11 +77,8 @@ func contentsInWords(c tenancy.Contents) string {
 		count    int
 		singular string
 	}{{c.Memberships, "membership"}, {c.Groups, "group"}, {c.Invitations, "open invitation"}, {c.Clients, "OAuth client"}, {c.APITokens, "API token"}} {
-		switch {
-		case kind.count == 1:
-			parts = append(parts, "1 "+kind.singular)
-		case kind.count > 1:
-			parts = append(parts, fmt.Sprintf("%d %ss", kind.count, kind.singular))
+		if kind.count > 0 {
+			parts = append(parts, plural(kind.count, kind.singular))
 		}
 	}
 	if len(parts) == 0 {
@@ -91,4 +88,12 @@ func contentsInWords(c tenancy.Contents) string {
 		parts[0] += fmt.Sprintf(" (of them %d in no other organization; the accounts stay)", c.Homeless)
 	}
 	return strings.Join(parts, ", ")
+}
+
+// plural is a number of things that have their plural with an s.
+func plural(count int, singular string) string {
+	if count == 1 {
+		return "1 " + singular
+	}
+	return fmt.Sprintf("%d %ss", count, singular)
 }

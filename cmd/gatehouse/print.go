@@ -3,10 +3,14 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
 	"unicode"
+
+	"gatehouse/tenancy"
 )
 
 // outputFlag chooses between tables for people and JSON for programs.
@@ -56,8 +60,15 @@ func (f outputFlag) list(t terminal, titles []attribute, rows [][]attribute) err
 func asMap(attributes []attribute) map[string]any {
 	object := map[string]any{}
 	for _, a := range attributes {
-		if moment, ok := a.value.(time.Time); ok && moment.IsZero() {
-			a.value = nil
+		switch v := a.value.(type) {
+		case time.Time:
+			if v.IsZero() {
+				a.value = nil
+			}
+		case tenancy.Date:
+			if v == "" {
+				a.value = nil
+			}
 		}
 		object[a.name] = a.value
 	}
@@ -78,6 +89,12 @@ func words(value any) string {
 		return v.UTC().Format("2006-01-02 15:04:05Z")
 	case []string:
 		return printable(strings.Join(v, ", "))
+	case map[string]any:
+		pairs := make([]string, 0, len(v))
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			pairs = append(pairs, fmt.Sprint(name, "=", v[name]))
+		}
+		return words(pairs)
 	default:
 		return printable(fmt.Sprint(v))
 	}

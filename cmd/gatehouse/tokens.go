@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"gatehouse/config"
 	"gatehouse/internal/id"
 	"gatehouse/store"
 	"gatehouse/tenancy"
@@ -62,10 +63,10 @@ type tokensCreateCommand struct {
 	configFlag
 	outputFlag
 	userArgument
-	Name         string        `required:"" help:"What the token is for."`
-	Organization string        `placeholder:"SLUG" help:"The only organization it is good for."`
-	Permission   []string      `placeholder:"CODE" help:"The only permissions it carries, such as users.view_user; may be given several times."`
-	Expires      time.Duration `placeholder:"2160h" help:"How long it is good for; without, for ever."`
+	Name         string          `required:"" help:"What the token is for."`
+	Organization string          `placeholder:"SLUG" help:"The only organization it is good for."`
+	Permission   []string        `placeholder:"CODE" help:"The only permissions it carries, such as users.view_user; may be given several times."`
+	Expires      config.Duration `placeholder:"90d" help:"How long it is good for, such as 12h or 90d; without, for ever."`
 }
 
 // Run makes a token.
@@ -85,7 +86,7 @@ func (c tokensCreateCommand) Run(ctx context.Context, t terminal) error {
 	}
 	n.Permissions = permissionsOf(c.Permission)
 	if c.Expires > 0 {
-		n.Expires = time.Now().Add(c.Expires)
+		n.Expires = time.Now().Add(time.Duration(c.Expires))
 	}
 	token, text, err := a.directory.CreateAPIToken(ctx, commandLine(), n)
 	if err != nil {
@@ -106,7 +107,7 @@ func (c tokensRevokeCommand) Run(ctx context.Context, t terminal) error {
 		return err
 	}
 	defer a.close()
-	err = a.directory.RevokeAPIToken(ctx, commandLine(), id.APIToken(c.Token))
+	err = a.directory.RevokeAPIToken(ctx, commandLine(), "", id.APIToken(c.Token))
 	if errors.Is(err, store.ErrNotFound) {
 		return fmt.Errorf("there is no token %q; it may have ended already", c.Token)
 	}

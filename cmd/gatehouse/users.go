@@ -10,15 +10,17 @@ import (
 )
 
 type usersCommand struct {
-	List        usersListCommand        `cmd:"" help:"List users, newest first."`
-	Create      usersCreateCommand      `cmd:"" help:"Create a user. Asks for the password; without a terminal, reads it from standard input."`
-	Show        usersShowCommand        `cmd:"" help:"Show a user with organizations and groups."`
-	Activate    usersActivateCommand    `cmd:"" help:"Let a user sign in again."`
-	Deactivate  usersDeactivateCommand  `cmd:"" help:"Keep a user from signing in; sessions end."`
-	SetPassword usersSetPasswordCommand `cmd:"" help:"Set a user's password, asked for or read from standard input. Sessions and tokens end."`
-	Delete      usersDeleteCommand      `cmd:"" help:"Delete a user and everything that is the user's."`
-	Export      usersExportCommand      `cmd:"" help:"Write all users to a file."`
-	Import      usersImportCommand      `cmd:"" help:"Take users from a file: an export of OpenWISP, or our own."`
+	List          usersListCommand          `cmd:"" help:"List users, newest first."`
+	Create        usersCreateCommand        `cmd:"" help:"Create a user. Asks for the password; without a terminal, reads it from standard input."`
+	Show          usersShowCommand          `cmd:"" help:"Show a user with organizations and groups."`
+	Update        usersUpdateCommand        `cmd:"" help:"Change a user; what is not named stays."`
+	Activate      usersActivateCommand      `cmd:"" help:"Let a user sign in again."`
+	Deactivate    usersDeactivateCommand    `cmd:"" help:"Keep a user from signing in; sessions end."`
+	SetPassword   usersSetPasswordCommand   `cmd:"" help:"Set a user's password, asked for or read from standard input. Sessions and tokens end."`
+	RemoveFactors usersRemoveFactorsCommand `cmd:"" help:"Take the second factors from a user who has lost them; sessions end."`
+	Delete        usersDeleteCommand        `cmd:"" help:"Delete a user and everything that is the user's."`
+	Export        usersExportCommand        `cmd:"" help:"Write all users to a file."`
+	Import        usersImportCommand        `cmd:"" help:"Take users from a file: an export of OpenWISP, or our own."`
 }
 
 // userArgument names a user.
@@ -38,8 +40,8 @@ type usersCreateCommand struct {
 	configFlag
 	outputFlag
 	Username      string `arg:"" help:"Sign-in name."`
-	Email         string `help:"E-mail address."`
-	EmailVerified bool   `help:"Take the address as proved."`
+	Email         string `help:"E-mail address, which is mailed a link to confirm it."`
+	EmailVerified bool   `help:"Take the address as proved, without a letter."`
 	FirstName     string `help:"First name."`
 	LastName      string `help:"Last name."`
 	Organization  string `placeholder:"SLUG" help:"Organization to be a member of."`
@@ -65,11 +67,29 @@ func (c usersCreateCommand) Run(ctx context.Context, t terminal) error {
 			return err
 		}
 	}
-	user, err := a.directory.CreateUser(ctx, commandLine(), n)
+	var user tenancy.User
+	err = a.directory.Atomically(ctx, func(d *tenancy.Directory) error {
+		if user, err = d.CreateUser(ctx, commandLine(), n); err != nil {
+			return err
+		}
+		return confirmed(ctx, d, user)
+	})
 	if err != nil {
 		return err
 	}
 	return c.object(t, userAttributes(user)...)
+}
+
+// confirmed mails a new user the link that confirms his address. The program itself sends none: it makes accounts in many ways.
+func confirmed(ctx context.Context, d *tenancy.Directory, user tenancy.User) error {
+	if user.Email == "" || user.EmailVerified {
+		return nil
+	}
+	addresses, err := d.Emails(ctx, commandLine(), user.ID)
+	if err != nil {
+		return err
+	}
+	return d.SendConfirmation(ctx, commandLine(), user.ID, addresses[0].ID)
 }
 
 func userAttributes(u tenancy.User) []attribute {
@@ -88,7 +108,16 @@ func userAttributes(u tenancy.User) []attribute {
 		{"expiration_date", u.Expires},
 		{"date_joined", u.Created},
 		{"last_login", u.LastLogin},
+		{"custom", customOf(u)},
 	}
+}
+
+// customOf are the values of the operator's own fields, never nil.
+func customOf(u tenancy.User) map[string]any {
+	if u.Custom == nil {
+		return map[string]any{}
+	}
+	return u.Custom
 }
 
 type usersShowCommand struct {

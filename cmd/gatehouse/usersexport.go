@@ -16,7 +16,7 @@ import (
 type usersExportCommand struct {
 	configFlag
 	Format             string `enum:"csv,jsonl" default:"csv" help:"csv or jsonl (one JSON object a line, with everything an import takes up again)."`
-	Output             string `short:"o" default:"gatehouse-users.csv" placeholder:"FILE" help:"File to write, readable by you only; - is standard output."`
+	Output             string `short:"o" placeholder:"FILE" help:"File to write, readable by you only; - is standard output. Without: gatehouse-users.csv, or .jsonl."`
 	Fields             string `placeholder:"NAMES" help:"Columns, separated by commas, instead of the configured ones: names and paths such as custom.badge."`
 	ExcludeFields      string `placeholder:"NAMES" help:"Columns to leave out, separated by commas."`
 	WithPasswordHashes bool   `help:"Write password hashes too. Whoever reads the file can try passwords at leisure."`
@@ -32,8 +32,12 @@ func (c usersExportCommand) Run(ctx context.Context, t terminal) error {
 	}
 	defer a.close()
 	scope := commandLine()
+	fields, err := c.columns(a)
+	if err != nil {
+		return err
+	}
 	e := transfer.Export{
-		Directory: a.directory, Scope: scope, Format: transfer.Format(c.Format), Fields: c.columns(a),
+		Directory: a.directory, Scope: scope, Format: transfer.Format(c.Format), Fields: fields,
 		Options:  tenancy.ExportOptions{PasswordHashes: c.WithPasswordHashes},
 		Progress: progressOf(t, c.Progress),
 	}
@@ -45,18 +49,21 @@ func (c usersExportCommand) Run(ctx context.Context, t terminal) error {
 		written, err = e.Run(ctx, to)
 		return err
 	}
+	if c.Output == "" {
+		c.Output = "gatehouse-users." + c.Format
+	}
 	if c.Output == "-" {
 		return write(t.out)
 	}
 	if err := transfer.WriteFile(c.Output, write); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(t.out, "Exported %d users to %s.\n", written, c.Output)
+	_, err = fmt.Fprintf(t.out, "Exported %s to %s.\n", plural(written, "user"), c.Output)
 	return err
 }
 
 // columns are those of the command line, of the configuration, or the documented ones.
-func (c usersExportCommand) columns(a *app) []transfer.Field {
+func (c usersExportCommand) columns(a *app) ([]transfer.Field, error) {
 	fields := transfer.DefaultFields(a.directory.Settings.Fields)
 	if c.Format == string(transfer.JSONL) {
 		fields = transfer.CompleteFields()

@@ -133,7 +133,7 @@ func (c usersImportCommand) each(t terminal, report *json.Encoder) func(transfer
 		if rows++; c.Verbose || line.Outcome == tenancy.ImportRefused || len(line.Notes) > 0 {
 			fmt.Fprintln(t.out, line)
 		}
-		if len(line.Problems["organizations"]) > 0 && !advised {
+		if !c.CreateOrganizations && len(line.Problems["organizations"]) > 0 && !advised {
 			fmt.Fprintln(t.err, "Say with --map-organization which organization here is meant, or let --create-organizations make those that are not here.")
 			advised = true
 		}

@@ -15,6 +15,7 @@ type usersListCommand struct {
 	Search       string `help:"Only those in whose names, addresses or searched fields all these words occur."`
 	Organization string `placeholder:"SLUG" help:"Only the members of this organization."`
 	Role         string `enum:"member,manager,owner," default:"" placeholder:"ROLE" help:"Only those with this role, in --organization or anywhere: member, manager or owner."`
+	Group        string `placeholder:"NAME" help:"Only those in this group, of --organization or a shared one."`
 	Inactive     bool   `help:"Only those who may not sign in."`
 	Staff        bool   `help:"Only staff."`
 	Superusers   bool   `help:"Only superusers."`
@@ -52,7 +53,17 @@ func (c usersListCommand) Run(ctx context.Context, t terminal) error {
 
 func (c usersListCommand) filter(ctx context.Context, a *app) (tenancy.UserFilter, error) {
 	organization, err := findOrganization(ctx, a, c.Organization)
+	if err != nil {
+		return tenancy.UserFilter{}, err
+	}
 	filter := tenancy.UserFilter{Organization: organization, Role: tenancy.Role(c.Role)}
+	if c.Group != "" {
+		group, err := findGroup(ctx, a, c.Group, organization, true)
+		if err != nil {
+			return filter, err
+		}
+		filter.Group = group.ID
+	}
 	if c.Inactive {
 		filter.Active = new(bool)
 	}
@@ -62,5 +73,5 @@ func (c usersListCommand) filter(ctx context.Context, a *app) (tenancy.UserFilte
 	if c.Superusers {
 		filter.Superuser = &c.Superusers
 	}
-	return filter, err
+	return filter, nil
 }

@@ -56,7 +56,8 @@ func TestMovingOver(t *testing.T) {
 	}
 	wantRun(t, 1, []string{"already"}, args...)
 	out := filepath.Join(dir, "out.csv")
-	wantRun(t, 0, []string{"Exported 1 users"}, "users", "export", "-c", config, "-o", out)
+	wantRun(t, 1, []string{"users have no field \"nots\""}, "users", "export", "-c", config, "-o", out, "--exclude-fields", "nots")
+	wantRun(t, 0, []string{"Exported 1 user to"}, "users", "export", "-c", config, "-o", out)
 	if got, want := read(t, out), "username,where\nada,\"(org-8f1d3bd5-1f51-4b4b-8d80-70dd4f22aa01,owner)\"\n"; got != want {
 		t.Errorf("exported %q, want %q", got, want)
 	}

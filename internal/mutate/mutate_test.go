@@ -13,7 +13,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 )
@@ -34,8 +33,12 @@ var policy = []struct {
 	files string
 	tests []string
 }{
-	{"tenancy/*.go", []string{"./tenancy", "./api"}},
-	{"session/guard.go", []string{"./session"}},
+	{"tenancy/*.go", []string{"./tenancy", "./api", "./transfer"}},
+	{"session/*.go", []string{"./session", "./login"}},
+	{"connectors/linking.go", []string{"./connectors", "./login"}},
+	{"mfa/*.go", []string{"./mfa"}},
+	{"login/*.go", []string{"./login"}},
+	{"internal/password/policy.go", []string{"./internal/password"}},
 	{"api/authenticate.go", []string{"./api"}},
 	{"api/idempotency.go", []string{"./api"}},
 }
@@ -87,24 +90,18 @@ func TestMutants(t *testing.T) {
 	for i := range all {
 		all[i].number = i + 1
 	}
-	built := build(t, all)
 	asked := slices.DeleteFunc(slices.Clone(all), func(m mutant) bool {
 		return harmless[m.String()] || !slices.ContainsFunc(strings.Split(*only, ","), func(text string) bool { return strings.Contains(m.String(), text) })
 	})
-	var next, survived atomic.Int64
-	var running sync.WaitGroup
-	for range *workers {
-		running.Go(func() {
-			for i := int(next.Add(1)) - 1; i < len(asked); i = int(next.Add(1)) - 1 {
-				verdict := built.try(t.Context(), asked[i])
-				t.Logf("%d/%d %s:%d %s: %s", i+1, len(asked), asked[i].file, asked[i].line, asked[i], verdict)
-				if !strings.HasPrefix(verdict, "killed") {
-					survived.Add(1)
-				}
-			}
-		})
-	}
-	running.Wait()
+	built := build(t, asked)
+	var survived atomic.Int64
+	inParallel(len(asked), func(i int) {
+		verdict := built.try(t.Context(), asked[i])
+		t.Logf("%d/%d %s:%d %s: %s", i+1, len(asked), asked[i].file, asked[i].line, asked[i], verdict)
+		if !strings.HasPrefix(verdict, "killed") {
+			survived.Add(1)
+		}
+	})
 	t.Logf("%d mutants, %d survived, %d accepted", len(asked), survived.Load(), len(harmless))
 	if survived.Load() > 0 {
 		t.Fail()
@@ -131,7 +128,7 @@ func readAccepted(t *testing.T) map[string]bool {
 	return lines
 }
 
-// mutants finds the checks of a file: conditions under which it returns, their parts, and what it returns as true or false.
+// mutants finds the checks of a file: its conditions, the operands of "and" and "or", and the comparisons that it returns or keeps.
 func mutants(t *testing.T, path string, tests []string) []mutant {
 	t.Helper()
 	source, err := os.ReadFile(path)
@@ -167,30 +164,27 @@ func mutants(t *testing.T, path string, tests []string) []mutant {
 		ast.Inspect(function.Body, func(node ast.Node) bool {
 			switch statement := node.(type) {
 			case *ast.IfStmt:
-				if returns(statement.Body) {
-					add(statement.Cond, "false")
-					parts(statement.Cond, add)
-				}
-			case *ast.CaseClause:
-				for _, expression := range statement.List {
-					if binary, is := expression.(*ast.BinaryExpr); is && boolean(binary.Op) {
-						add(expression, "false")
-						parts(expression, add)
-					}
+				add(statement.Cond, "false")
+				permits(statement.Body.List, func() { add(statement.Cond, "true") })
+			case *ast.SwitchStmt:
+				if statement.Tag == nil {
+					cases(statement.Body.List, add)
 				}
 			case *ast.ReturnStmt:
 				for _, expression := range statement.Results {
-					parts(expression, add)
+					compared(expression, add)
 				}
+			case *ast.AssignStmt:
+				for _, expression := range statement.Rhs {
+					compared(expression, add)
+				}
+			case *ast.BinaryExpr:
+				parts(statement, add)
 			}
 			return true
 		})
 	}
 	return found
-}
-
-func boolean(operator token.Token) bool {
-	return slices.Contains([]token.Token{token.LAND, token.LOR, token.EQL, token.NEQ, token.LSS, token.LEQ, token.GTR, token.GEQ}, operator)
 }
 
 // plumbing is a condition, or a part of one, that only asks whether there is an error, or which.
@@ -199,42 +193,57 @@ func plumbing(condition ast.Expr, source []byte, files *token.FileSet) bool {
 	return errorAlone.MatchString(text)
 }
 
-func returns(body *ast.BlockStmt) bool {
-	if len(body.List) == 0 {
-		return false
+// permits calls yes if the statements end by letting somebody through: what they ask for may then be missing, too.
+func permits(statements []ast.Stmt, yes func()) {
+	if len(statements) == 0 {
+		return
 	}
-	switch last := body.List[len(body.List)-1].(type) {
-	case *ast.ReturnStmt, *ast.BranchStmt:
-		return true
-	case *ast.ExprStmt:
-		_, call := last.X.(*ast.CallExpr)
-		return call
-	default:
-		return false
+	last, is := statements[len(statements)-1].(*ast.ReturnStmt)
+	if !is || len(last.Results) == 0 {
+		return
+	}
+	if name, is := last.Results[len(last.Results)-1].(*ast.Ident); is && (name.Name == "nil" || name.Name == "true") {
+		yes()
+	}
+}
+
+// cases are the conditions of a switch without a value.
+func cases(clauses []ast.Stmt, add func(ast.Expr, string)) {
+	for _, clause := range clauses {
+		if clause, is := clause.(*ast.CaseClause); is {
+			for _, expression := range clause.List {
+				add(expression, "false")
+				permits(clause.Body, func() { add(expression, "true") })
+			}
+		}
+	}
+}
+
+// compared is a comparison that is returned or kept, either way.
+func compared(expression ast.Expr, add func(ast.Expr, string)) {
+	switch e := expression.(type) {
+	case *ast.BinaryExpr:
+		if slices.Contains([]token.Token{token.EQL, token.NEQ, token.LSS, token.LEQ, token.GTR, token.GEQ}, e.Op) {
+			add(e, "true")
+			add(e, "false")
+		}
+	case *ast.UnaryExpr:
+		if e.Op == token.NOT {
+			add(e, "true")
+			add(e, "false")
+		}
 	}
 }
 
 // parts are the operands of "and" and "or", each made to count no longer.
-func parts(expression ast.Expr, add func(ast.Expr, string)) {
-	switch e := expression.(type) {
-	case *ast.ParenExpr:
-		parts(e.X, add)
-	case *ast.UnaryExpr:
-		if e.Op == token.NOT {
-			parts(e.X, add)
-		}
-	case *ast.BinaryExpr:
-		neutral := map[token.Token]string{token.LOR: "false", token.LAND: "true"}[e.Op]
-		if neutral == "" {
-			return
-		}
-		for _, operand := range []ast.Expr{e.X, e.Y} {
-			if inner, nested := operand.(*ast.BinaryExpr); nested && inner.Op == e.Op {
-				parts(operand, add)
-				continue
-			}
+func parts(e *ast.BinaryExpr, add func(ast.Expr, string)) {
+	neutral := map[token.Token]string{token.LOR: "false", token.LAND: "true"}[e.Op]
+	if neutral == "" {
+		return
+	}
+	for _, operand := range []ast.Expr{e.X, e.Y} {
+		if inner, nested := operand.(*ast.BinaryExpr); !nested || inner.Op != e.Op { // its own operands are found by themselves
 			add(operand, neutral)
-			parts(operand, add)
 		}
 	}
 }

@@ -9,10 +9,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // Environment of the built tests.
@@ -54,8 +58,18 @@ func mutated(number int) bool {
 // binary is the tests of one package, built once with all mutants in them, each of which a variable of the environment switches on.
 type binary struct {
 	path, directory string
-	reaching        map[int][]string // the tests that evaluate a mutant
+	reaching        map[int][]test // the tests that evaluate a mutant, those that evaluate the fewest first
 }
+
+// test is one test without a mutant.
+type test struct {
+	name    string
+	reached []int         // the mutants that it evaluates
+	took    time.Duration // of processor time: how long people wait depends on what else the machine does
+}
+
+// nearest is how many tests are tried first: most mutants die of those that are about little else.
+const nearest = 8
 
 type binaries map[string]binary
 
@@ -138,7 +152,7 @@ func withSwitches(t *testing.T, path string, mutants []mutant) string {
 
 func compile(t *testing.T, overlay, directory, tests string) binary {
 	t.Helper()
-	b := binary{path: filepath.Join(directory, filepath.Base(tests)+".test"), directory: absolute(t, tests), reaching: map[int][]string{}}
+	b := binary{path: filepath.Join(directory, filepath.Base(tests)+".test"), directory: absolute(t, tests), reaching: map[int][]test{}}
 	command := exec.CommandContext(t.Context(), "go", "test", "-c", "-overlay", overlay, "-vet=off", "-o", b.path, tests)
 	command.Dir = root
 	if output, err := command.CombinedOutput(); err != nil {
@@ -147,51 +161,107 @@ func compile(t *testing.T, overlay, directory, tests string) binary {
 	if _, err := os.Stat(b.path); err != nil {
 		return b // there are no tests
 	}
-	listed, err := b.run(t.Context(), nil, "-test.list", "^(Test|Fuzz)")
+	listed, _, err := b.run(t.Context(), time.Minute, nil, "-test.list", "^(Test|Fuzz)")
 	if err != nil {
 		t.Fatalf("%s: %v\n%s", tests, err, listed)
 	}
-	for _, name := range strings.Fields(listed) {
-		reached := filepath.Join(directory, filepath.Base(tests)+"-"+name)
-		if output, err := b.run(t.Context(), []string{reachedVariable + "=" + reached}, "-test.run", "^"+name+"$", "-test.timeout", "5m"); err != nil {
-			t.Fatalf("%s fails without a mutant: %v\n%s", name, err, output)
-		}
-		raw, err := os.ReadFile(reached)
-		if err != nil {
-			continue // it reaches none
-		}
-		for number := range bytes.FieldsSeq(raw) {
-			if n, err := strconv.Atoi(string(number)); err == nil {
-				b.reaching[n] = append(b.reaching[n], name)
-			}
+	alone := make([]test, len(strings.Fields(listed)))
+	inParallel(len(alone), func(i int) { alone[i] = b.measure(t, directory, strings.Fields(listed)[i]) })
+	slices.SortStableFunc(alone, func(x, y test) int { return cmp.Compare(len(x.reached), len(y.reached)) })
+	for _, one := range alone {
+		for _, number := range one.reached {
+			b.reaching[number] = append(b.reaching[number], one)
 		}
 	}
 	return b
 }
 
-func (b binary) run(ctx context.Context, environment []string, arguments ...string) (string, error) {
-	command := exec.CommandContext(ctx, b.path, arguments...)
+// measure runs a test without a mutant.
+func (b binary) measure(t *testing.T, directory, name string) test {
+	t.Helper()
+	path := filepath.Join(directory, filepath.Base(b.path)+"-"+name)
+	output, took, err := b.run(t.Context(), 5*time.Minute, []string{reachedVariable + "=" + path}, "-test.run", "^"+name+"$")
+	one := test{name: name, took: took}
+	if err != nil {
+		t.Errorf("%s fails without a mutant, and is asked for none: %v\n%s", name, err, output)
+		return one
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return one // it reaches none
+	}
+	for text := range bytes.FieldsSeq(raw) {
+		if number, err := strconv.Atoi(string(text)); err == nil {
+			one.reached = append(one.reached, number)
+		}
+	}
+	return one
+}
+
+// run starts the binary, which may take so much processor time; it also returns how much it took.
+func (b binary) run(ctx context.Context, limit time.Duration, environment []string, arguments ...string) (string, time.Duration, error) {
+	seconds := strconv.Itoa(int(limit.Seconds()) + 1)
+	command := exec.CommandContext(ctx, "sh", append([]string{"-c", `ulimit -t "$0" && exec "$@"`, seconds, b.path}, arguments...)...)
 	command.Dir, command.Env = b.directory, append(os.Environ(), environment...)
 	output, err := command.CombinedOutput()
-	return string(output), err
+	return string(output), command.ProcessState.UserTime() + command.ProcessState.SystemTime(), err
 }
 
 // try runs the tests that reach a mutant, until one fails.
 func (all binaries) try(ctx context.Context, m mutant) string {
 	asked := 0
 	for _, tests := range m.tests {
-		b := all[tests]
-		names := b.reaching[m.number]
-		if asked += len(names); len(names) == 0 {
-			continue
-		}
-		_, err := b.run(ctx, []string{mutantVariable + "=" + strconv.Itoa(m.number)}, "-test.failfast", "-test.timeout", "3m", "-test.run", "^("+strings.Join(names, "|")+")$")
-		if err != nil {
-			return "killed"
+		reaching := all[tests].reaching[m.number]
+		asked += len(reaching)
+		first := min(nearest, len(reaching))
+		for _, group := range [][]test{reaching[:first], reaching[first:]} {
+			if killer := all[tests].kills(ctx, m.number, group); killer != "" {
+				return "killed by " + killer
+			}
 		}
 	}
 	if asked == 0 {
 		return "SURVIVED, no test reaches it"
 	}
 	return fmt.Sprintf("SURVIVED %d tests", asked)
+}
+
+var failed = regexp.MustCompile(`(?m)^--- FAIL: (\w+)`)
+
+// kills says which of the tests fails with a mutant, or what else does away with it; "" if nothing.
+func (b binary) kills(ctx context.Context, number int, tests []test) string {
+	if len(tests) == 0 {
+		return ""
+	}
+	limit := 5 * time.Second
+	var names []string
+	for _, one := range tests {
+		names, limit = append(names, one.name), limit+5*one.took
+	}
+	output, took, err := b.run(ctx, limit, []string{mutantVariable + "=" + strconv.Itoa(number)}, "-test.failfast", "-test.timeout", "10m", "-test.run", "^("+strings.Join(names, "|")+")$")
+	name := failed.FindStringSubmatch(output)
+	switch {
+	case err == nil:
+		return ""
+	case name != nil:
+		return name[1]
+	case took > limit:
+		return "its endlessness"
+	default:
+		return "a crash"
+	}
+}
+
+// inParallel does the work for 0 to n-1, as many at once as asked for.
+func inParallel(n int, work func(i int)) {
+	var next atomic.Int64
+	var running sync.WaitGroup
+	for range *workers {
+		running.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				work(i)
+			}
+		})
+	}
+	running.Wait()
 }

@@ -37,6 +37,7 @@ func TestCheck(t *testing.T) {
 		{"a username that looks random", "xK9qv2Lw", "like your name"},
 		{"the same and more", "xk9QV2lw!!", "like your name"},
 		{"a name inside a long one", "lovelace rides blue tractors", ""},
+		{"three letters are no name", "kadaV9#x", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			err := password.Check(tt.plain, about...)

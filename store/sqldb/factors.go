@@ -14,6 +14,7 @@ var (
 	factorsOfUser = plain(`SELECT id, user_id, kind, name, secret, last_step, created, last_used FROM factors WHERE user_id = $1 ORDER BY id`)
 	factorAdvance = plain(`UPDATE factors SET last_step = $2, last_used = $3 WHERE id = $1 AND last_step < $2`)
 	factorDelete  = plain(`DELETE FROM factors WHERE user_id = $1 AND id = $2`)
+	factorsDelete = plain(`DELETE FROM factors WHERE user_id = $1`)
 )
 
 // CreateFactor implements mfa.Store.
@@ -43,4 +44,10 @@ func (q *queries) AdvanceStep(ctx context.Context, factor id.Factor, step int64,
 // DeleteFactor implements mfa.Store.
 func (q *queries) DeleteFactor(ctx context.Context, user id.User, factor id.Factor) error {
 	return q.mustChange(ctx, factorDelete, string(user), string(factor))
+}
+
+// DeleteFactorsOf implements tenancy.Factors.
+func (q *queries) DeleteFactorsOf(ctx context.Context, user id.User) (int, error) {
+	removed, err := q.exec(ctx, factorsDelete, string(user))
+	return int(removed), err
 }

@@ -1,6 +1,8 @@
 package sqldb
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -25,7 +27,8 @@ func (l listing[T]) sorted(asked string, r *request) (order, error) {
 	name, descending := strings.CutPrefix(asked, "-")
 	columns, known := l.orders[name]
 	if !known {
-		return order{}, &tenancy.Invalid{Fields: map[string][]string{"ordering": {"This list cannot be sorted by that."}}}
+		text := "This list is sorted by " + strings.Join(slices.Sorted(maps.Keys(l.orders)), ", ") + "; with a hyphen in front descending."
+		return order{}, &tenancy.Invalid{Fields: map[string][]string{"ordering": {text}}}
 	}
 	return order{
 		name: asked, descending: descending, keys: append(columns[:len(columns):len(columns)], l.identity...),

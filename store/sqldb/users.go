@@ -208,6 +208,11 @@ func (q *queries) UserByIdentifier(ctx context.Context, identifier string) (tena
 	return one(ctx, q, q.read, scanUser, userByIdentifier, identifier)
 }
 
+// TouchUser implements tenancy.Users.
+func (q *queries) TouchUser(ctx context.Context, user id.User, now time.Time) error {
+	return q.mustChange(ctx, userTouch, string(user), micros(now))
+}
+
 // RecordLogin implements tenancy.Users.
 func (q *queries) RecordLogin(ctx context.Context, user id.User, at time.Time, method string, connector id.Connector) error {
 	return q.mustChange(ctx, userLogin, string(user), micros(at), method, string(connector))

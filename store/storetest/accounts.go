@@ -66,6 +66,23 @@ func testUniqueValues(t *testing.T, w *world) {
 	}
 }
 
+func testTouchUser(t *testing.T, w *world) {
+	later := noon.Add(time.Minute)
+	must(t, w.TouchUser(t.Context(), w.ada.ID, later))
+	want(t, w.TouchUser(t.Context(), "nobody", later), store.ErrNotFound)
+	found, err := w.User(t.Context(), w.ada.ID)
+	must(t, err)
+	ada := w.ada
+	ada.Version, ada.Modified = ada.Version+1, later
+	if diff := cmp.Diff(ada, found); diff != "" {
+		t.Error(diff)
+	}
+	want(t, w.UpdateUser(t.Context(), w.ada), store.ErrStale)
+	if other, err := w.User(t.Context(), w.grace.ID); err != nil || other.Version != w.grace.Version {
+		t.Errorf("somebody else's version is %d (%v)", other.Version, err)
+	}
+}
+
 func testDeleteUser(t *testing.T, w *world) {
 	must(t, w.CreateIdentity(t.Context(), tenancy.Identity{Connector: "c", Subject: "s", User: w.ada.ID, Created: noon}))
 	must(t, w.DeleteUser(t.Context(), w.ada.ID))

@@ -56,4 +56,17 @@ func Factors(t *testing.T, open func(t *testing.T) FactorStore) {
 		want(t, s.DeleteFactor(t.Context(), w.ada.ID, ofAda.ID), nil)
 		want(t, s.DeleteFactor(t.Context(), w.ada.ID, ofAda.ID), store.ErrNotFound)
 	})
+	t.Run("DeleteAll", func(t *testing.T) {
+		for _, name := range []string{"Phone", "Tablet"} {
+			must(t, s.CreateFactor(t.Context(), factor(w.ada.ID, name)))
+		}
+		for _, want := range []int{2, 0} {
+			if removed, err := s.DeleteFactorsOf(t.Context(), w.ada.ID); err != nil || removed != want {
+				t.Errorf("%d removed (%v), want %d", removed, err, want)
+			}
+		}
+		if kept, err := s.Factors(t.Context(), w.grace.ID); err != nil || len(kept) != 1 {
+			t.Errorf("of another user %d left (%v)", len(kept), err)
+		}
+	})
 }

@@ -99,7 +99,7 @@ func Tenancy(t *testing.T, open func(t *testing.T) TenancyStore) {
 		"BadText": testBadText, "RaceIdentifier": testRaceIdentifier, "RaceOwner": testRaceOwner, "RacePasswordHash": testRacePasswordHash,
 		"Membership": testMembership, "RemoveMembership": testRemoveMembership, "Room": testRoom, "RaceTransfer": testRaceTransfer, "DeleteOrganization": testDeleteOrganization,
 		"Invitations": testInvitations, "RenewInvitation": testRenewInvitation, "TakeInvitation": testTakeInvitation,
-		"Permissions": testPermissions, "UserPermissions": testUserPermissions,
+		"TouchUser": testTouchUser, "Permissions": testPermissions, "UserPermissions": testUserPermissions,
 		"UpdateGroup": testUpdateGroup, "DeleteGroup": testDeleteGroup, "GroupsOf": testGroupsOf,
 		"Rehash": testRehash, "ExpiringUsers": testExpiringUsers, "AgingPasswords": testAgingPasswords, "DeactivateExpired": testDeactivateExpired,
 		"APITokens": testAPITokens, "APITokensDeleted": testAPITokensDeleted, "APITokensExpired": testAPITokensExpired,
