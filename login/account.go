@@ -55,7 +55,7 @@ func (h *Handler) switchAccount(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return h.start(w, r, Flow{Params: flow.Params})
+	return h.start(w, r, Flow{Params: flow.Params, Device: flow.Device})
 }
 
 // recent is how fresh a sign-in must be for its person to add a factor: whoever finds an open browser must not lock its owner out.

@@ -44,7 +44,10 @@ func (h *Handler) finish(w http.ResponseWriter, r *http.Request, v *visit, d dec
 	if err != nil {
 		return err
 	}
-	if flow.Params == nil {
+	switch {
+	case flow.Device != "":
+		return h.approveDevice(w, r, flow.Device, authorizationOf(live, d))
+	case flow.Params == nil:
 		http.Redirect(w, r, flow.home(), http.StatusSeeOther)
 		return nil
 	}
@@ -65,14 +68,20 @@ func (f *Flow) home() string {
 // issueCode answers the client's request.
 func (h *Handler) issueCode(w http.ResponseWriter, r *http.Request, v *visit, live *session.Session, d decision) error {
 	request := v.facts.request
-	response, err := h.Provider.Complete(r.Context(), request.Params, provider.Authorization{
-		User: live.User, Organization: d.organization.ID, Session: live.ID,
-		AuthTime: live.AuthTime, ACR: live.ACR, AMR: live.AMR, Consent: !request.Client.FirstParty,
-	})
+	authorization := authorizationOf(live, d)
+	authorization.Consent = !request.Client.FirstParty
+	response, err := h.Provider.Complete(r.Context(), request.Params, authorization)
 	if err != nil {
 		return err
 	}
 	return h.answerClient(w, r, response)
+}
+
+func authorizationOf(live *session.Session, d decision) provider.Authorization {
+	return provider.Authorization{
+		User: live.User, Organization: d.organization.ID, Session: live.ID,
+		AuthTime: live.AuthTime, ACR: live.ACR, AMR: live.AMR,
+	}
 }
 
 // establish gives the browser the session that the flow earned. Its token is fresh after every authentication.

@@ -21,6 +21,8 @@ type Flow struct {
 	Params  url.Values // the client's authorization request; nil for a sign-in that no client asked for
 	Started time.Time
 	Alert   *ui.Alert // told on the sign-in page until something else happens
+	// Device is the user code of a device that waits for its user; Params is nil then.
+	Device string
 	// Secure is set where a person asks for a second factor of his own accord.
 	Secure bool
 	// Invitation is the token of one to go on to, where no client asked.

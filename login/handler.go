@@ -38,6 +38,7 @@ const (
 	accountPath      = SignInPath + "/account"
 	switchPath       = SignInPath + "/another"
 	securePath       = SignInPath + "/secure"
+	deviceFormPath   = SignInPath + "/device"
 	signOutPath      = "/signout"
 )
 
@@ -74,7 +75,7 @@ func (h *Handler) Mount(r chi.Router) {
 	get(CallbackPath+"{connector}", h.callback)
 	for path, handle := range map[string]web.Handler{
 		passwordPath: h.password, connectorPath: h.connector, factorPath: h.factor, enrolPath: h.enrol, organizationPath: h.organization, accountPath: h.account, consentPath: h.consent,
-		newPasswordPath: h.newPassword, switchPath: h.switchAccount, securePath: h.secure,
+		newPasswordPath: h.newPassword, switchPath: h.switchAccount, securePath: h.secure, deviceFormPath: h.decideDevice,
 	} {
 		post(path, handle)
 		get(path, backToFlow) // what a form answered stays in the address bar
@@ -91,6 +92,11 @@ func (h *Handler) Mount(r chi.Router) {
 	get(ConfirmPath, h.confirm)
 	post(ConfirmPath, h.confirmPost)
 	get(ConfirmPath+"/done", h.confirmDone)
+	get(devicePath, h.device)
+	post(devicePath, h.devicePost)
+	get(deviceScreenPath, h.deviceScreen)
+	get(deviceApprovedPath, h.deviceApproved)
+	get(deviceDeniedPath, h.deviceDenied)
 	get(SetupPath, h.setup)
 	post(SetupPath, h.setupPost)
 	get(tenancy.InvitationPath, h.invitation)

@@ -29,13 +29,14 @@ const (
 	stepOrganization step = "pick organization"
 	stepConsent      step = "consent"
 	stepRefuse       step = "refuse"
+	stepApprove      step = "approve device"
 	stepDone         step = "done"
 )
 
 // decision is the outcome of next.
 type decision struct {
 	step         step
-	organization *tenancy.Organization // stepEnrol, stepConsent, stepDone: the one the sign-in is for; nil without a client
+	organization *tenancy.Organization // stepEnrol, stepConsent, stepApprove, stepDone: the one the sign-in is for; nil without a client
 	choices      []tenancy.Place       // stepOrganization
 	refusal      refusal               // stepRefuse
 }
@@ -88,7 +89,10 @@ func next(f facts) decision {
 	case mfa.StepPrompt:
 		found.step = stepPrompt
 	case mfa.StepNone:
-		if found.organization != nil && f.consentMissing(found.organization.ID) {
+		switch {
+		case f.flow.Device != "": // whose page asks, too
+			found.step = stepApprove
+		case found.organization != nil && f.consentMissing(found.organization.ID):
 			found.step = stepConsent
 		}
 	}

@@ -100,6 +100,8 @@ func TestChosenAccountIsTheSession(t *testing.T) {
 	if !strings.Contains(visible(p), "kim@x.example") {
 		t.Errorf("page: %s", visible(p))
 	}
+	h.code(b.password(b.begin("harbour", "prompt", "login"), "ada", goodPassword))
+	wantStatus(t, b.get("/signin?flow="+flow), http.StatusOK, "Choose an account") // what did not count then does not count now
 }
 
 var inputs = regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)">`)

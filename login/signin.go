@@ -36,6 +36,8 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) error {
 		return h.showOrganizations(w, v, d)
 	case stepConsent:
 		return h.showConsent(w, v, d)
+	case stepApprove:
+		return h.showApprove(w, r, v, d)
 	case stepRefuse:
 		return h.showRefusal(w, r, v, d)
 	default:
@@ -103,6 +105,9 @@ func (h *Handler) showRefusal(w http.ResponseWriter, r *http.Request, v *visit, 
 		view.Text = name + " does not belong to any active organization. Ask a manager of yours to add you, or use another account."
 	}
 	web.Note(r, slog.String("failure", view.Title))
+	if v.device != nil {
+		return h.Pages.Render(w, view.Status, view)
+	}
 	response, err := h.Provider.Refuse(r.Context(), v.open.flow().Params, "access_denied", string(d.refusal))
 	if err == nil {
 		view.LinkURL, view.LinkFields, view.LinkText = response.URL, fields(response.Form), "Back to "+v.facts.clientName()

@@ -21,6 +21,7 @@ type visit struct {
 	open    *openFlow
 	token   secret.Text // of the live session, if facts.session is set
 	facts   facts
+	device  *provider.DeviceRequest // of a flow for one
 }
 
 // errFlowGone is shown for a flow that has ended, has expired or belongs to another browser; which of them, nobody learns.
@@ -72,6 +73,11 @@ func (h *Handler) load(ctx context.Context, r *http.Request, v *visit, flow *Flo
 			return err
 		}
 		v.facts.request = &request
+	}
+	if flow.Device != "" {
+		if err := h.loadDevice(r, v, flow.Device); err != nil {
+			return err
+		}
 	}
 	if err := h.loadSession(ctx, r, v); err != nil {
 		return err

@@ -66,8 +66,11 @@ func encode(raw []byte) string {
 }
 
 // QR draws the enrolment: rows of modules, true is dark, without the quiet zone.
-func (t *TOTP) QR(e Enrolment) ([][]bool, error) {
-	code, err := qr.Encode(e.URI(t.Issuer), qr.M, qr.Auto)
+func (t *TOTP) QR(e Enrolment) ([][]bool, error) { return QRCode(e.URI(t.Issuer)) }
+
+// QRCode draws any text in the same form. Its errors are of texts that are too long.
+func QRCode(text string) ([][]bool, error) {
+	code, err := qr.Encode(text, qr.M, qr.Auto)
 	if err != nil {
 		return nil, fmt.Errorf("draw QR code: %w", err)
 	}

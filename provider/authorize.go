@@ -58,7 +58,7 @@ const (
 func checkParams(params url.Values) error {
 	for name, values := range params {
 		limit := maxParameter
-		if name == "id_token_hint" || name == "access_token" || name == "token" {
+		if name == "id_token_hint" || name == "access_token" || name == "token" || name == "client_assertion" {
 			limit = maxToken
 		}
 		many := 1

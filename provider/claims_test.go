@@ -80,6 +80,9 @@ func TestClaimsOutliveTheCode(t *testing.T) {
 	if answer := f.userinfo(got.Access); !strings.Contains(answer.body, `"email":"ada@acme.example"`) {
 		t.Errorf("userinfo: %s", answer.body)
 	}
+	if told := f.introspect("web", webSecret, got.Access); told["active"] != true || told["uic"] != nil {
+		t.Errorf("introspection: %v", told)
+	}
 	want := map[string]any{"email": nil}
 	if diff := cmp.Diff(want, payload(t, got.Access)["uic"]); diff != "" {
 		t.Errorf("access token (-want +got):\n%s", diff)

@@ -6,8 +6,10 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
 	"github.com/ory/fosite"
 
 	"gatehouse/internal/id"
@@ -67,7 +69,7 @@ func (c *clientCache) lookUpIn(ctx context.Context, set *clientSet, client id.Cl
 		if err != nil {
 			return nil, err
 		}
-		known = &fositeClient{stored}
+		known = &fositeClient{Client: stored}
 		set.byID.Store(client, known)
 	}
 	found, ok := known.(*fositeClient)
@@ -111,18 +113,21 @@ func (c *clientCache) GetClient(ctx context.Context, client string) (fosite.Clie
 	return found, nil
 }
 
-var errNoAssertions = errors.New("client assertions are not supported")
+var errNoAssertions = errors.New("client assertions are not for fosite to read")
 
-// ClientAssertionJWTValid implements fosite.ClientManager; assertions are refused.
+// ClientAssertionJWTValid implements fosite.ClientManager; authenticate reads assertions, fosite never does.
 func (*clientCache) ClientAssertionJWTValid(context.Context, string) error { return errNoAssertions }
 
-// SetClientAssertionJWT implements fosite.ClientManager; assertions are refused.
+// SetClientAssertionJWT implements fosite.ClientManager; authenticate reads assertions, fosite never does.
 func (*clientCache) SetClientAssertionJWT(context.Context, string, time.Time) error {
 	return errNoAssertions
 }
 
 // fositeClient shows a Client to fosite.
-type fositeClient struct{ Client }
+type fositeClient struct {
+	Client
+	keys atomic.Pointer[[]jose.JSONWebKey] // see registeredKeys
+}
 
 // GetID implements fosite.Client.
 func (c *fositeClient) GetID() string { return string(c.ID) }
@@ -147,7 +152,7 @@ func (c *fositeClient) GetResponseModes() []fosite.ResponseModeType {
 // GetScopes implements fosite.Client. A client of users may ask for offline_access; if it may not refresh, nothing comes of it
 // (OpenID Connect Core section 11).
 func (c *fositeClient) GetScopes() fosite.Arguments {
-	if c.may(grantCode) {
+	if c.may(grantCode) || c.may(grantDevice) {
 		return append(slices.Clip(c.Scopes), scopeOffline)
 	}
 	return c.Scopes

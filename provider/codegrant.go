@@ -85,6 +85,11 @@ func (g *codeGrant) HandleTokenEndpointRequest(ctx context.Context, request fosi
 	if err != nil {
 		return err
 	}
+	return g.begin(ctx, client, redeemed, request, session)
+}
+
+// begin makes a grant of what a user has agreed to, and says in the session what to issue.
+func (g *codeGrant) begin(ctx context.Context, client Client, redeemed code, request fosite.AccessRequester, session *grantSession) error {
 	audience, err := tokenAudience(client, redeemed.Audience, request.GetRequestForm()[resourceParameter])
 	if err != nil {
 		return err

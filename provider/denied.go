@@ -26,9 +26,9 @@ func deniedToken(jti string) session.Key {
 
 const clockSkew = time.Minute // between nodes
 
-// deny keeps a key on the list until every access token issued so far has expired, and codes too.
+// deny keeps a key on the list until every access token issued so far has expired, and codes and devices too.
 func (p *Provider) deny(ctx context.Context, key session.Key) error {
-	return p.denyUntil(ctx, key, p.now().Add(p.Lifetimes.Access+p.Lifetimes.Code))
+	return p.denyUntil(ctx, key, p.now().Add(p.Lifetimes.Access+max(p.Lifetimes.Code, p.Lifetimes.Device)))
 }
 
 // denyUntil keeps a key on the list until what it names has expired.

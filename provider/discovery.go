@@ -19,13 +19,18 @@ func (p *Provider) metadata() (map[string]document, error) {
 		"introspection_endpoint": p.Issuer + IntrospectPath,
 		"revocation_endpoint":    p.Issuer + RevokePath,
 
-		"introspection_endpoint_auth_methods_supported": []string{"client_secret_basic", "client_secret_post"},
-		"revocation_endpoint_auth_methods_supported":    []string{"client_secret_basic", "client_secret_post", "none"},
-		"token_endpoint_auth_methods_supported":         []string{"client_secret_basic", "client_secret_post", "none"},
+		"introspection_endpoint_auth_methods_supported": confidentialMethods(),
+		"revocation_endpoint_auth_methods_supported":    authMethods(),
+		"token_endpoint_auth_methods_supported":         authMethods(),
+
+		"device_authorization_endpoint":                            p.Issuer + DevicePath,
+		"token_endpoint_auth_signing_alg_values_supported":         assertionAlgorithms(),
+		"introspection_endpoint_auth_signing_alg_values_supported": assertionAlgorithms(),
+		"revocation_endpoint_auth_signing_alg_values_supported":    assertionAlgorithms(),
 
 		"response_types_supported":              []string{"code"},
 		"response_modes_supported":              responseModes(),
-		"grant_types_supported":                 []string{grantCode, grantRefresh, grantClient},
+		"grant_types_supported":                 []string{grantCode, grantRefresh, grantClient, grantDevice},
 		"scopes_supported":                      []string{scopeOpenID, scopeProfile, scopeEmail, scopePhone, scopeOffline, scopeGroups, scopePermissions},
 		"subject_types_supported":               []string{"public"},
 		"id_token_signing_alg_values_supported": []string{algRS256, algES256, algEdDSA},
@@ -55,3 +60,11 @@ func (p *Provider) metadata() (map[string]document, error) {
 func (p *Provider) serveDocument(path string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) { serveJSON(w, r, p.documents[path]) }
 }
+
+// authMethods are the ways of client authentication that every endpoint takes which clients call directly.
+func authMethods() []AuthMethod {
+	return []AuthMethod{AuthBasic, AuthPost, AuthPrivateKey, AuthNone}
+}
+
+// confidentialMethods are those of endpoints that public clients may not ask.
+func confidentialMethods() []AuthMethod { return []AuthMethod{AuthBasic, AuthPost, AuthPrivateKey} }

@@ -24,6 +24,9 @@ func TestExtraClaims(t *testing.T) {
 				t.Errorf("%s for %q: a claim of ours is replaced: %v", name, scope, claims)
 			}
 		}
+		if userinfo["iss"] != nil {
+			t.Errorf("userinfo has a claim about tokens: %v", userinfo)
+		}
 		if idToken["iss"] != issuer {
 			t.Errorf("issuer %v", idToken["iss"])
 		}

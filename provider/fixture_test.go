@@ -205,6 +205,13 @@ func clients() []provider.Client {
 			ID: "nocode", Name: "No code", Secrets: []provider.ClientSecret{{Hash: secret.Hash(webSecret)}}, RedirectURIs: []string{webRedirect}, GrantTypes: []string{"client_credentials"},
 			Enabled: true, Created: at, Modified: at,
 		},
+		{
+			ID: "tv", Name: "Television", AuthMethod: provider.AuthNone, GrantTypes: []string{deviceGrantType, "refresh_token"}, Scopes: all, Enabled: true, Created: at, Modified: at,
+		},
+		{
+			ID: "printer", Name: "Printer", Secrets: []provider.ClientSecret{{Hash: secret.Hash(webSecret)}}, GrantTypes: []string{deviceGrantType}, Scopes: []string{"openid"},
+			Enabled: true, Created: at, Modified: at,
+		},
 		{ID: "nosecret", GrantTypes: []string{"client_credentials"}, Enabled: true, Created: at, Modified: at},
 		{ID: "off", Secrets: []provider.ClientSecret{{Hash: secret.Hash(webSecret)}}, RedirectURIs: []string{webRedirect}, GrantTypes: []string{"authorization_code", "client_credentials"}, Created: at, Modified: at},
 	}

@@ -21,6 +21,7 @@ import (
 	"gatehouse/internal/id"
 	"gatehouse/internal/seal"
 	"gatehouse/internal/secret"
+	"gatehouse/internal/web"
 	"gatehouse/session"
 )
 
@@ -31,6 +32,7 @@ const (
 	IntrospectPath = "/oauth2/introspect"
 	RevokePath     = "/oauth2/revoke"
 	PushPath       = "/oauth2/par"
+	DevicePath     = "/oauth2/device_authorization"
 	UserinfoPath   = "/oauth2/userinfo"
 	KeysPath       = "/oauth2/jwks"
 
@@ -38,7 +40,7 @@ const (
 	oauthMetadataPath       = "/.well-known/oauth-authorization-server"
 )
 
-// Config is what a provider needs. All fields but Network and Lifetimes are required.
+// Config is what a provider needs. All fields but Network, Lifetimes, Outgoing and Address are required.
 type Config struct {
 	Issuer    string // no trailing slash
 	Store     Store
@@ -49,6 +51,8 @@ type Config struct {
 	Logger    *slog.Logger
 	Network   func(*http.Request) string // whose requests count together against a limit; nil: there is none
 	Lifetimes Lifetimes
+	Outgoing  *http.Client               // for what clients publish (jwks_uri); nil: nothing is fetched
+	Address   func(*http.Request) string // of whoever sent a request; nil: the peer's
 }
 
 // Lifetimes of what the provider issues; zero fields take the values in brackets.
@@ -58,6 +62,7 @@ type Lifetimes struct {
 	ID              time.Duration // [10 min]
 	RefreshIdle     time.Duration // [14 days] a grant that is not used for so long has ended
 	RefreshAbsolute time.Duration // [90 days] however busy it is
+	Device          time.Duration // [10 min] in which the user of a device must act
 	RefreshGrace    time.Duration // [30 s] in which a client that lost our answer may repeat a refresh
 }
 
@@ -72,6 +77,7 @@ func (l Lifetimes) withDefaults() Lifetimes {
 		{&l.ID, 10 * time.Minute},
 		{&l.RefreshIdle, 14 * day},
 		{&l.RefreshAbsolute, 90 * day},
+		{&l.Device, 10 * time.Minute},
 		{&l.RefreshGrace, 30 * time.Second},
 	} {
 		if *field.value == 0 {
@@ -108,14 +114,18 @@ type Subject struct {
 // Provider is one issuer. It is safe for concurrent use.
 type Provider struct {
 	Config
-	clients   *clientCache
-	keys      *keyring
-	codes     session.Vault[code]
-	opaque    session.Vault[accessClaims]
-	pushes    session.Vault[pushed]
-	authorize *fosite.Fosite
-	grants    map[string]*fosite.Fosite // by grant type
-	documents map[string]document
+	clients    *clientCache
+	guard      *clientGuard
+	clientKeys *clientKeys
+	keys       *keyring
+	codes      session.Vault[code]
+	devices    session.Vault[device]
+	userCodes  session.Vault[string] // device codes
+	opaque     session.Vault[accessClaims]
+	pushes     session.Vault[pushed]
+	authorize  *fosite.Fosite
+	grants     map[string]*fosite.Fosite // by grant type
+	documents  map[string]document
 
 	refreshTags *seal.Keys // a key of its own
 }
@@ -124,6 +134,12 @@ type Provider struct {
 func New(ctx context.Context, c Config) (*Provider, error) {
 	c.Lifetimes = c.Lifetimes.withDefaults()
 	p := &Provider{Config: c, clients: newClientCache(c.Store, c.Now), refreshTags: c.Keys.With(secret.New("tags of refresh tokens"))}
+	if p.Address == nil {
+		p.Address = func(r *http.Request) string { return web.ClientAddress(r, nil) }
+	}
+	p.guard, p.clientKeys = newClientGuard(c.Ephemeral, c.Now), newClientKeys(c)
+	p.devices = session.Vault[device]{Kind: session.KindDevice, Store: c.Ephemeral, Keys: c.Keys, Now: c.Now}
+	p.userCodes = session.Vault[string]{Kind: session.KindDevice, Store: c.Ephemeral, Keys: c.Keys, Now: c.Now}
 	p.pushes = session.Vault[pushed]{Kind: session.KindPushed, Store: c.Ephemeral, Keys: c.Keys, Now: c.Now}
 	p.codes = session.Vault[code]{Kind: session.KindCode, Store: c.Ephemeral, Keys: c.Keys, Now: c.Now}
 	p.opaque = session.Vault[accessClaims]{Kind: session.KindOpaque, Store: c.Ephemeral, Keys: c.Keys, Now: c.Now}
@@ -146,7 +162,7 @@ func (p *Provider) compose() {
 	p.authorize = fosite.NewOAuth2Provider(p.clients, config)
 	p.grants = map[string]*fosite.Fosite{}
 	for grant, handler := range map[string]fosite.TokenEndpointHandler{
-		grantCode: codes, grantRefresh: &refreshGrant{p}, grantClient: newClientGrant(p),
+		grantCode: codes, grantRefresh: &refreshGrant{p}, grantClient: newClientGrant(p), grantDevice: &deviceGrant{codes},
 	} {
 		config := p.fositeConfig()
 		config.TokenEndpointHandlers = fosite.TokenEndpointHandlers{handler}
@@ -170,6 +186,7 @@ func (p *Provider) Mount(r chi.Router) {
 	r.HandleFunc(TokenPath, fromAnywhere(p.token, http.MethodPost))
 	r.HandleFunc(IntrospectPath, only(p.introspect, http.MethodPost))
 	r.HandleFunc(RevokePath, fromAnywhere(p.revocation, http.MethodPost))
+	r.HandleFunc(DevicePath, only(p.deviceAuthorization, http.MethodPost))
 	r.HandleFunc(PushPath, fromAnywhere(p.push, http.MethodPost))
 	r.HandleFunc(UserinfoPath, fromAnywhere(p.userinfo, http.MethodGet, http.MethodPost))
 }
@@ -177,7 +194,7 @@ func (p *Provider) Mount(r chi.Router) {
 // CrossSitePaths are the endpoints that act by what the request itself carries, never by cookie; requests to them may come from
 // anywhere.
 func CrossSitePaths() []string {
-	return []string{AuthorizePath, TokenPath, PushPath, IntrospectPath, RevokePath, UserinfoPath}
+	return []string{AuthorizePath, TokenPath, PushPath, IntrospectPath, RevokePath, UserinfoPath, DevicePath}
 }
 
 // only refuses other methods with 405.

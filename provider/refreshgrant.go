@@ -165,7 +165,7 @@ func scopesNow(client Client, granted, requested []string) ([]string, error) {
 	if err != nil || len(wanted) == 0 {
 		return wanted, err
 	}
-	registered := (&fositeClient{client}).GetScopes()
+	registered := (&fositeClient{Client: client}).GetScopes()
 	kept := slices.DeleteFunc(slices.Clone(wanted), func(scope string) bool { return !slices.Contains(registered, scope) })
 	if len(kept) == 0 {
 		return nil, badRequest("invalid_scope", "The client may not ask for this scope any more.")

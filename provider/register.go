@@ -18,10 +18,8 @@ type ClientProblem struct {
 	Text  string
 }
 
-const grantDeviceCode = "urn:ietf:params:oauth:grant-type:device_code"
-
 // GrantTypes are those that a client may be registered for.
-func GrantTypes() []string { return []string{grantCode, grantRefresh, grantClient, grantDeviceCode} }
+func GrantTypes() []string { return []string{grantCode, grantRefresh, grantClient, grantDevice} }
 
 // StandardScopes are the scopes that mean something to this provider itself. Any other is for a sibling that reads access tokens.
 func StandardScopes() []string {
@@ -165,7 +163,7 @@ func (v *clientCheck) grants(c Client) {
 	switch {
 	case len(c.GrantTypes) == 0:
 		v.add("grant_types", "are missing")
-	case c.may(grantRefresh) && !c.may(grantCode) && !c.may(grantDeviceCode):
+	case c.may(grantRefresh) && !c.may(grantCode) && !c.may(grantDevice):
 		v.add("grant_types", grantRefresh+" comes after another one: add "+grantCode+" or the device grant")
 	case c.may(grantClient) && c.Public():
 		v.add("grant_types", grantClient+" needs a client with a secret or a key")

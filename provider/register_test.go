@@ -27,7 +27,7 @@ func registration(change func(*provider.Client)) provider.Client {
 	return c
 }
 
-func keySet(t *testing.T, keys ...any) json.RawMessage {
+func registeredKeys(t *testing.T, keys ...any) json.RawMessage {
 	t.Helper()
 	set := jose.JSONWebKeySet{}
 	for _, key := range keys {
@@ -43,7 +43,7 @@ func TestValidateClient(t *testing.T) {
 	must(t, err)
 	short, err := rsa.GenerateKey(rand.Reader, 1024)
 	must(t, err)
-	good := keySet(t, ec.Public())
+	good := registeredKeys(t, ec.Public())
 	keys := func(set json.RawMessage) func(*provider.Client) {
 		return func(c *provider.Client) { c.AuthMethod, c.JWKS = provider.AuthPrivateKey, set }
 	}
@@ -78,10 +78,10 @@ func TestValidateClient(t *testing.T) {
 		"keys of no use":          {func(c *provider.Client) { c.JWKS = good }, "jwks"},
 		"key address of no use":   {func(c *provider.Client) { c.JWKSURI = "https://x.example/" }, "jwks_uri"},
 		"plain key address":       {func(c *provider.Client) { c.AuthMethod, c.JWKSURI = provider.AuthPrivateKey, "http://127.0.0.1/" }, "jwks_uri"},
-		"private key":             {keys(keySet(t, ec)), "jwks"},
-		"symmetric key":           {keys(keySet(t, []byte("0123456789abcdef0123456789abcdef"))), "jwks"},
-		"short key":               {keys(keySet(t, short.Public())), "jwks"},
-		"too many keys":           {keys(keySet(t, many...)), "jwks"},
+		"private key":             {keys(registeredKeys(t, ec)), "jwks"},
+		"symmetric key":           {keys(registeredKeys(t, []byte("0123456789abcdef0123456789abcdef"))), "jwks"},
+		"short key":               {keys(registeredKeys(t, short.Public())), "jwks"},
+		"too many keys":           {keys(registeredKeys(t, many...)), "jwks"},
 		"no set":                  {keys(json.RawMessage(`{"kty":"EC"}`)), "jwks"},
 		"no JSON":                 {keys(json.RawMessage(`{`)), "jwks"},
 		"huge set":                {keys(json.RawMessage(`{"keys":[],"x":"` + strings.Repeat("a", 40<<10) + `"}`)), "jwks"},

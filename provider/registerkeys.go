@@ -11,7 +11,6 @@ import (
 const (
 	maxKeySet     = 32 << 10 // bytes
 	maxClientKeys = 20
-	minRSABits    = 2048
 )
 
 // keysProblem says what is wrong with a client's JWK set (RFC 7517 section 5): public keys only. A symmetric key would be a secret that

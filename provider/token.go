@@ -15,6 +15,7 @@ const (
 	grantCode    = "authorization_code"
 	grantRefresh = "refresh_token"
 	grantClient  = "client_credentials"
+	grantDevice  = "urn:ietf:params:oauth:grant-type:device_code"
 )
 
 const maxTokenBody = 64 << 10

@@ -100,7 +100,7 @@ func TestClientAuthentication(t *testing.T) {
 		"nobody":                      {postForm(body), 401, "invalid_client"},
 		"client without stored hash":  {postForm(asRobot("client_id", "nosecret", "client_secret", "").Encode()), 401, "invalid_client"},
 		"empty hash, some secret":     {postForm(asRobot("client_id", "nosecret").Encode()), 401, "invalid_client"},
-		"assertion":                   {postForm(asRobot("client_assertion", "x.y.z", "client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer").Encode()), 401, "invalid_client"},
+		"assertion":                   {postForm(asRobot("client_assertion", "x.y.z", "client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer").Encode()), 400, "invalid_request"},
 		"public with a secret":        {postForm(refreshing("x", "client_id", "spa").Encode()), 401, "invalid_client"},
 		"public, client credentials":  {postForm(asRobot("client_id", "spa", "client_secret", "").Encode()), 400, "unauthorized_client"},
 		"grant not registered":        {postForm(asRobot("client_id", "web", "client_secret", webSecret).Encode()), 400, "unauthorized_client"},

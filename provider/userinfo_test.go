@@ -96,7 +96,7 @@ func TestUserinfoToken(t *testing.T) {
 // TestSignedUserinfo: a client that wants it gets a JWT for itself, which nobody takes for an ID or access token.
 func TestSignedUserinfo(t *testing.T) {
 	f := open(t)
-	for _, algorithm := range []string{"RS256", "ES256"} {
+	for _, algorithm := range provider.SigningAlgorithms() {
 		signing, err := f.db.Client(t.Context(), "web")
 		must(t, err)
 		signing.UserinfoAlg = algorithm
@@ -127,7 +127,7 @@ func (f *fixture) wantSignedByUs(token string) {
 	f.t.Helper()
 	var published jose.JSONWebKeySet
 	must(f.t, json.Unmarshal([]byte(f.send(httptest.NewRequest(http.MethodGet, provider.KeysPath, nil)).body), &published))
-	parsed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256, jose.ES256})
+	parsed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256, jose.ES256, jose.EdDSA})
 	must(f.t, err)
 	keys := published.Key(parsed.Signatures[0].Header.KeyID)
 	if len(keys) != 1 {

@@ -119,7 +119,7 @@ func methodErrors() []wireCase {
 // openPaths are the endpoints that scripts of any page may use.
 func openPaths() []string {
 	return []string{
-		provider.TokenPath, provider.UserinfoPath, provider.PushPath, provider.KeysPath, "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server",
+		provider.TokenPath, provider.UserinfoPath, provider.PushPath, provider.RevokePath, provider.KeysPath, "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server",
 	}
 }
 

@@ -118,9 +118,13 @@ func (a *app) newProvider(ctx context.Context) (*provider.Provider, error) {
 	return provider.New(ctx, provider.Config{
 		Issuer: a.config.Issuer, Store: a.db, Ephemeral: a.ephemeral, Keys: a.keys,
 		Subjects: login.Subjects{Directory: a.directory}, Now: time.Now, Logger: a.logger,
-		Network:   func(r *http.Request) string { return web.Network(web.ClientAddress(r, a.config.TrustedProxies)) },
-		Lifetimes: lifetimes(a.config.Tokens),
+		Network: func(r *http.Request) string { return web.Network(a.clientAddress(r)) }, Address: a.clientAddress,
+		Lifetimes: lifetimes(a.config.Tokens), Outgoing: outgoingClient(a.config),
 	})
+}
+
+func (a *app) clientAddress(r *http.Request) string {
+	return web.ClientAddress(r, a.config.TrustedProxies)
 }
 
 func (a *app) openEphemeral(ctx context.Context) error {
@@ -153,8 +157,7 @@ func (a *app) assembleHTTP(opened connectors.Set) error {
 		Flows:      session.Vault[login.Flow]{Kind: session.KindFlow, Store: a.ephemeral, Keys: a.keys, Now: time.Now},
 		SetupLinks: session.Vault[login.SetupLink]{Kind: session.KindSetup, Store: a.ephemeral, Keys: a.keys, Now: time.Now},
 		Attempts:   a.ephemeral, Passwords: session.Guard{Store: a.ephemeral, Now: time.Now, Name: "password"}, Cookies: login.NewCookies(issuer),
-		Address: func(r *http.Request) string { return web.ClientAddress(r, a.config.TrustedProxies) },
-		Wrap:    wrap(pages),
+		Address: a.clientAddress, Wrap: wrap(pages),
 	}
 	signOut := login.SignOut{Sessions: a.login.Sessions, Provider: a.provider}
 	a.directory.Sessions, a.clients.Tokens = signOut, a.provider

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"slices"
 	"time"
 
@@ -53,11 +54,15 @@ func (a *app) declare(ctx context.Context) error {
 	return a.declareClients(ctx)
 }
 
+// outgoingClient is for everything that is fetched from elsewhere.
+func outgoingClient(c *config.Config) *http.Client {
+	return connectors.NewClient(connectors.ClientConfig{Timeout: time.Duration(c.Outgoing.Timeout), AllowPrivate: c.Outgoing.AllowPrivate})
+}
+
 // openConnectors opens every configured connector; all problems of all of them are reported at once. The network is not touched.
 func openConnectors(c *config.Config, logger *slog.Logger, find organizationFinder) (connectors.Set, error) {
 	environment := connectors.Environment{
-		Client: connectors.NewClient(connectors.ClientConfig{Timeout: time.Duration(c.Outgoing.Timeout), AllowPrivate: c.Outgoing.AllowPrivate}),
-		Now:    time.Now, Logger: logger,
+		Client: outgoingClient(c), Now: time.Now, Logger: logger,
 	}
 	var (
 		opened   []connectors.Configured
