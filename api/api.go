@@ -16,6 +16,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 	"github.com/go-chi/chi/v5"
 
+	"gatehouse/clients"
 	"gatehouse/internal/id"
 	"gatehouse/internal/seal"
 	"gatehouse/mfa"
@@ -32,6 +33,7 @@ type Config struct {
 	Issuer     string // public base URL, no trailing slash
 	Version    string // of the program, for the reference
 	Directory  *tenancy.Directory
+	Clients    *clients.Registry
 	Factors    *mfa.TOTP
 	Sessions   *session.Manager
 	EndSession func(context.Context, id.Session) error // with everything that was issued from it
@@ -96,6 +98,8 @@ func (a *API) routes() {
 	a.emails()
 	a.apiTokens()
 	a.sessions()
+	a.clients()
+	a.consents()
 	a.factors()
 	a.organizations()
 	a.memberships()

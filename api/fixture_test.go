@@ -16,6 +16,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"gatehouse/api"
+	"gatehouse/clients"
 	"gatehouse/internal/id"
 	"gatehouse/internal/password"
 	"gatehouse/internal/seal"
@@ -44,6 +45,8 @@ type server struct {
 	clock     *storetest.Clock
 	db        *sqldb.DB
 	directory *tenancy.Directory
+	clients   *clients.Registry
+	ended     []id.Client // whose tokens of a user have been ended
 	factors   *mfa.TOTP
 	sessions  *session.Manager
 	api       *api.API
@@ -76,9 +79,10 @@ func newServer(t *testing.T) *server {
 	s.directory = &tenancy.Directory{
 		Store: s.db, Passwords: must(password.New(password.Config{MemoryKiB: 64, Passes: 1}))(t), Keys: keys, Now: s.clock.Now, Sessions: signOut{s.sessions},
 	}
+	s.clients = &clients.Registry{Store: s.db, Directory: s.directory, Tokens: s, Now: s.clock.Now}
 	s.factors = &mfa.TOTP{Store: s.db, Attempts: s.db.Ephemeral(), Keys: keys, Now: s.clock.Now, Issuer: "Gatehouse"}
 	s.api = api.New(api.Config{
-		Issuer: issuer, Version: "test", Directory: s.directory, Factors: s.factors, Sessions: s.sessions, EndSession: s.sessions.EndByID,
+		Issuer: issuer, Version: "test", Directory: s.directory, Clients: s.clients, Factors: s.factors, Sessions: s.sessions, EndSession: s.sessions.EndByID,
 		Ephemeral: s.db.Ephemeral(), Keys: keys, Session: s.browser, Address: address,
 		Passwords: session.Guard{Store: s.db.Ephemeral(), Now: s.clock.Now, Name: "password"}, Pages: must(ui.New())(t), Now: s.clock.Now,
 	})
@@ -207,4 +211,10 @@ func below(t testing.TB, absolute string) string {
 	t.Helper()
 	u := must(url.Parse(absolute))(t)
 	return u.RequestURI()[len(api.Prefix):]
+}
+
+// EndConsent notes whose tokens have been ended.
+func (s *server) EndConsent(_ context.Context, _ id.User, client id.Client) error {
+	s.ended = append(s.ended, client)
+	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"gatehouse/internal/id"
+	"gatehouse/provider"
 	"gatehouse/tenancy"
 )
 
@@ -55,11 +56,15 @@ func newHostile(t *testing.T) *hostile {
 	memberships := must(s.directory.MembershipsOf(ctx, scope, ada.ID))(t)
 	emails := must(s.directory.Emails(ctx, scope, ada.ID))(t)
 	_, live := s.signIn(ada.ID, "")
+	client, _, err := s.clients.Create(ctx, scope, provider.Client{ID: "radio", Name: "Radio", Organization: harbour.ID, GrantTypes: []string{"client_credentials"}, Enabled: true})
+	if err != nil {
+		t.Fatal(err)
+	}
 	ids := func(kind string, of string) []string {
 		return []string{"/" + kind + "/{id}/", "/" + kind + "/" + of + "/"}
 	}
 	pairs := slices.Concat(ids("user", string(ada.ID)), ids("organization", string(harbour.ID)), ids("group", string(group.ID)), ids("invitation", string(invitation.ID)), ids("membership", string(memberships[0].ID)),
-		[]string{"{email}", string(emails[0].ID), "{session}", string(live.ID), "{token}", string(id.New[id.APIToken]()), "{user}", string(ada.ID), "{app}", "radius"})
+		[]string{"{email}", string(emails[0].ID), "{session}", string(live.ID), "{token}", string(id.New[id.APIToken]()), "{user}", string(ada.ID), "{app}", "radius", "{client}", "radio", "{secret}", client.Secrets[0].ID})
 	other := s.superuser("other")
 	return &hostile{server: s, document: readDocument(t), token: token, paths: strings.NewReplacer(pairs...), bodies: map[string]map[string]any{
 		"create-user":         {"username": "fresh", "email": "fresh@example.org", "password": goodPassword},
@@ -70,6 +75,7 @@ func newHostile(t *testing.T) *hostile {
 		"bulk-users": {"action": "activate", "users": []id.User{ada.ID}}, "create-token": {"name": "n"}, "set-password": {"new_password": "a new long password 1", "confirm_password": "a new long password 1"},
 		"change-own-password": {"old_password": goodPassword, "new_password1": "a", "new_password2": "b"}, "obtain-token": {"username": "ada", "password": goodPassword},
 		"register-permissions": {"models": []map[string]any{{"name": "device"}}}, "request-password-reset": {"input": "ada"}, "accept-invitation": {"token": "x"},
+		"create-client": {"name": "Fresh", "redirect_uris": []string{"https://fresh.example/"}}, "replace-client": {"name": "Radio"}, "add-client-secret": {"name": "n"},
 		"confirm-password-reset": {"token": "x", "new_password1": goodPassword, "new_password2": goodPassword},
 	}}
 }

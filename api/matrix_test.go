@@ -14,6 +14,7 @@ import (
 
 	"gatehouse/internal/id"
 	"gatehouse/internal/secret"
+	"gatehouse/provider"
 	"gatehouse/session"
 	"gatehouse/store"
 	"gatehouse/tenancy"
@@ -29,6 +30,8 @@ type objects struct {
 	email        id.Email // of the user, not confirmed
 	token        id.APIToken
 	session      id.Session
+	client       id.Client
+	secret       string // of the client
 }
 
 // The columns of the matrix's cells.
@@ -76,6 +79,7 @@ func newTown(t *testing.T) *town {
 	administrators := must(w.directory.GroupByName(t.Context(), system(), "Administrator"))(t).ID
 	keepers := must(w.directory.CreateGroup(t.Context(), system(), tenancy.Group{Name: "Keepers", Permissions: []tenancy.Permission{
 		tenancy.AddGroup, tenancy.ChangeGroup, tenancy.DeleteGroup, tenancy.ViewSession, tenancy.DeleteSession, tenancy.AddEmailAddress, tenancy.ViewAuditEvent,
+		tenancy.ViewClient, tenancy.AddClient, tenancy.ChangeClient, tenancy.DeleteClient,
 		tenancy.AddOrganization, tenancy.DeleteOrganization, tenancy.ChangePermission,
 	}}))(t).ID
 	administrator := func(name string, places map[id.Organization]tenancy.Role) id.User {
@@ -157,6 +161,11 @@ func (w *town) objects(name string, organization id.Organization, places ...id.O
 		w.t.Fatal(err)
 	}
 	o.session = signedIn.ID
+	client, _, err := w.clients.Create(ctx, system(), provider.Client{Name: name, Organization: organization, GrantTypes: []string{"client_credentials"}, Enabled: true})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	o.client, o.secret = client.ID, client.Secrets[0].ID
 	if organization != "" {
 		o.invitation = w.invitation(organization, name+"-guest@example.org", secret.Token(8))
 	}

@@ -47,7 +47,7 @@ type fields = map[string]any
 func (w *town) calls() map[string]func(o objects) call {
 	all := map[string]func(o objects) call{}
 	for _, some := range []map[string]func(o objects) call{
-		w.signInCalls(), w.userCalls(), w.emailCalls(), w.credentialCalls(), w.organizationCalls(), w.membershipCalls(), w.invitationCalls(), w.groupCalls(),
+		w.signInCalls(), w.userCalls(), w.emailCalls(), w.credentialCalls(), w.organizationCalls(), w.membershipCalls(), w.invitationCalls(), w.groupCalls(), w.clientCalls(),
 	} {
 		for name, make := range some {
 			all[name] = make

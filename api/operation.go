@@ -98,7 +98,7 @@ func (a *API) enter(who access) func(huma.Context, func(huma.Context)) {
 func wellFormed(r *http.Request, parameters url.Values) error {
 	named := chi.RouteContext(r.Context()).URLParams
 	for i, name := range named.Keys {
-		if _, ok := id.Parse[id.User](named.Values[i]); !ok && name != "app" && name != "*" {
+		if _, ok := id.Parse[id.User](named.Values[i]); !ok && name != "app" && name != "client" && name != "*" {
 			return errNotFound
 		}
 	}

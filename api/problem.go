@@ -12,6 +12,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"gatehouse/clients"
 	"gatehouse/internal/password"
 	"gatehouse/internal/web"
 	"gatehouse/mfa"
@@ -116,6 +117,8 @@ func (a *API) problemOf(err error) *Problem {
 		return &Problem{Status: http.StatusConflict, Detail: "The account is disabled.", cause: err}
 	case errors.Is(err, tenancy.ErrLastSuperuser):
 		return &Problem{Status: http.StatusConflict, Detail: "This is the last active superuser: make another one first.", cause: err}
+	case errors.Is(err, clients.ErrDeclared):
+		return &Problem{Status: http.StatusConflict, Detail: "This client is declared in the configuration file, under clients. Change it there and start again."}
 	case errors.Is(err, store.ErrConflict):
 		return &Problem{Status: http.StatusConflict, Detail: "That exists already.", cause: err}
 	case errors.Is(err, store.ErrStale):

@@ -148,24 +148,6 @@ type Organization struct {
 	Factors string `yaml:"factors"` // optional or required
 }
 
-// Client is an OAuth 2.0 client; at each start the stored one becomes what the file says.
-type Client struct {
-	ID                               string      `yaml:"id"`
-	Name                             string      `yaml:"name"`
-	Organization                     string      `yaml:"organization"` // slug; empty: shared
-	Public                           bool        `yaml:"public"`
-	Secret                           secret.Text `yaml:"secret"`
-	RedirectURIs                     []string    `yaml:"redirect_uris"`
-	PostLogoutRedirectURIs           []string    `yaml:"post_logout_redirect_uris"`
-	BackchannelLogoutURI             string      `yaml:"backchannel_logout_uri"`
-	BackchannelLogoutSessionRequired bool        `yaml:"backchannel_logout_session_required"`
-	GrantTypes                       []string    `yaml:"grant_types"`
-	Scopes                           []string    `yaml:"scopes"`
-	Audience                         []string    `yaml:"audience"`
-	IDTokenAlg                       string      `yaml:"id_token_signed_response_alg"`
-	Enabled                          *bool       `yaml:"enabled"`
-}
-
 // Connector is an upstream identity provider. Its settings belong to its kind.
 type Connector struct {
 	ID                   string   `yaml:"id"`

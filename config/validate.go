@@ -196,10 +196,7 @@ func goodPorts(address string) bool {
 var (
 	slugForm   = regexp.MustCompile(`^[a-z0-9]+(?:-[a-z0-9]+)*$`)
 	idForm     = regexp.MustCompile(`^[A-Za-z0-9._~-]{1,128}$`)
-	uuidForm   = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
-	scopeForm  = regexp.MustCompile(`^[!#-\[\]-~]+$`) // RFC 6749 section 3.3
 	prefixForm = regexp.MustCompile(`^\+[1-9][0-9]{0,6}$`)
-	schemeForm = regexp.MustCompile(`^[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+$`)
 )
 
 // unique reports a value that stands at an earlier index already.
@@ -222,90 +219,6 @@ func (v *validator) organizations(organizations []Organization) {
 			v.oneOf(path+".factors", o.Factors, "optional", "required")
 		}
 	}
-}
-
-func (v *validator) clients(clients []Client) {
-	seen := map[string]bool{}
-	for i, c := range clients {
-		path := fmt.Sprintf("clients[%d]", i)
-		if !idForm.MatchString(c.ID) {
-			v.wrong(path+".id", "must have 1 to 128 letters, digits and . _ ~ - only")
-		}
-		if uuidForm.MatchString(c.ID) {
-			v.wrong(path+".id", "must not look like a user's id: tokens name both as sub")
-		}
-		v.unique(seen, path+".id", c.ID)
-		v.clientSecret(path, c)
-		for _, grant := range c.GrantTypes {
-			v.oneOf(path+".grant_types", grant, "authorization_code", "refresh_token", "client_credentials", "urn:ietf:params:oauth:grant-type:device_code")
-		}
-		if slices.Contains(c.Grants(), "authorization_code") && len(c.RedirectURIs) == 0 {
-			v.wrong(path+".redirect_uris", "are missing")
-		}
-		for j, uri := range c.RedirectURIs {
-			v.redirectURI(fmt.Sprintf("%s.redirect_uris[%d]", path, j), uri)
-		}
-		for j, uri := range c.PostLogoutRedirectURIs {
-			v.redirectURI(fmt.Sprintf("%s.post_logout_redirect_uris[%d]", path, j), uri)
-		}
-		if c.BackchannelLogoutURI != "" {
-			v.backchannelURI(path+".backchannel_logout_uri", c.BackchannelLogoutURI)
-		} else if c.BackchannelLogoutSessionRequired {
-			v.wrong(path+".backchannel_logout_session_required", "needs backchannel_logout_uri")
-		}
-		for j, scope := range c.Scopes {
-			if !scopeForm.MatchString(scope) {
-				v.wrong(fmt.Sprintf("%s.scopes[%d]", path, j), "must be a single scope, without spaces and quotes")
-			}
-		}
-		if c.IDTokenAlg != "" {
-			v.oneOf(path+".id_token_signed_response_alg", c.IDTokenAlg, "RS256", "ES256", "EdDSA")
-		}
-	}
-}
-
-func (v *validator) clientSecret(path string, c Client) {
-	switch {
-	case c.Public && !c.Secret.Empty():
-		v.wrong(path+".secret", "a public client has none")
-	case c.Public && slices.Contains(c.GrantTypes, "client_credentials"):
-		v.wrong(path+".grant_types", "client_credentials needs a client with a secret")
-	case !c.Public && len(c.Secret.Reveal()) < 32:
-		v.wrong(path+".secret", "needs at least 32 characters of random text (or: public: true), for example from: openssl rand -hex 32")
-	}
-}
-
-// redirectURI: RFC 8252 section 8.3 and RFC 9700 section 2.1: https, http to loopback, or a private-use scheme with a dot; no
-// fragment, no user, no wildcard.
-func (v *validator) redirectURI(path, text string) {
-	uri, err := url.Parse(text)
-	switch {
-	case err != nil || !uri.IsAbs() || uri.Opaque != "" || uri.User != nil || strings.Contains(text, "#") || strings.Contains(text, "*"):
-		v.wrong(path, "must be an absolute URL without user, fragment or wildcard")
-	case uri.Scheme == "https" && uri.Host != "", uri.Scheme == "http" && isLoopback(uri.Hostname()), schemeForm.MatchString(uri.Scheme):
-	default:
-		v.wrong(path, "must be https, http to a loopback address, or a private scheme such as com.example.app")
-	}
-}
-
-// backchannelURI: OpenID Connect Back-Channel Logout 1.0 section 2.2: absolute, without fragment; we post there ourselves.
-func (v *validator) backchannelURI(path, text string) {
-	uri, err := url.Parse(text)
-	switch {
-	case err != nil || uri.Hostname() == "" || uri.User != nil || strings.Contains(text, "#"):
-		v.wrong(path, "must be an absolute URL without user or fragment")
-	case uri.Scheme == "https", uri.Scheme == "http" && isLoopback(uri.Hostname()):
-	default:
-		v.wrong(path, "must be https, or http to a loopback address")
-	}
-}
-
-// Grants are the grant types, authorization_code and refresh_token where none are given.
-func (c Client) Grants() []string {
-	if len(c.GrantTypes) == 0 {
-		return []string{"authorization_code", "refresh_token"}
-	}
-	return c.GrantTypes
 }
 
 func (v *validator) connectors(connectors []Connector) {

@@ -29,7 +29,7 @@ func (h *Handler) authorize(w http.ResponseWriter, r *http.Request) error {
 	d := next(v.facts)
 	switch {
 	case d.step == stepDone:
-		return h.issueCode(w, r, request.Params, v.facts.session, d)
+		return h.issueCode(w, r, v, v.facts.session, d)
 	case slices.Contains(request.Prompt, "none"):
 		return h.refuse(w, r, request.Params, silentRefusal(d.step))
 	}
@@ -87,6 +87,8 @@ func silentRefusal(s step) provider.AuthorizeError {
 		return provider.AuthorizeError{Code: "account_selection_required", Description: "An organization must be picked."}
 	case stepRefuse:
 		return provider.AuthorizeError{Code: "access_denied", Description: "The signed-in user may not use this application."}
+	case stepConsent:
+		return provider.AuthorizeError{Code: "consent_required", Description: "The user has not agreed to this yet."}
 	case stepPassword:
 		return provider.AuthorizeError{Code: "interaction_required", Description: "The password has expired."}
 	default:

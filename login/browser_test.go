@@ -32,7 +32,7 @@ func TestFormPostInABrowser(t *testing.T) {
 	}))
 	t.Cleanup(client.Close)
 	registered := provider.Client{
-		ID: "post", Name: "Harbour Cranes", Organization: h.harbour.ID, RedirectURIs: []string{"http://127.0.0.1/cb"}, Enabled: true,
+		ID: "post", Name: "Harbour Cranes", Organization: h.harbour.ID, RedirectURIs: []string{"http://127.0.0.1/cb"}, Enabled: true, FirstParty: true,
 		Secrets: []provider.ClientSecret{{Hash: secret.Hash(clientSecret)}}, GrantTypes: []string{"authorization_code"}, Scopes: []string{"openid"},
 	}
 	if err := h.db.SaveClient(t.Context(), registered); err != nil {

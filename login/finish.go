@@ -50,7 +50,10 @@ func (h *Handler) finish(w http.ResponseWriter, r *http.Request, v *visit, d dec
 		http.Redirect(w, r, flow.home(), http.StatusSeeOther)
 		return nil
 	}
-	return h.issueCode(w, r, flow.Params, live, d)
+	if err := h.remember(ctx, v, d.organization.ID); err != nil {
+		return err
+	}
+	return h.issueCode(w, r, v, live, d)
 }
 
 // home is where a sign-in leads that no client asked for.
@@ -62,8 +65,11 @@ func (f *Flow) home() string {
 }
 
 // issueCode answers the client's request.
-func (h *Handler) issueCode(w http.ResponseWriter, r *http.Request, params url.Values, live *session.Session, d decision) error {
-	response, err := h.Provider.Complete(r.Context(), params, authorizationOf(live, d))
+func (h *Handler) issueCode(w http.ResponseWriter, r *http.Request, v *visit, live *session.Session, d decision) error {
+	request := v.facts.request
+	authorization := authorizationOf(live, d)
+	authorization.Consent = !request.Client.FirstParty
+	response, err := h.Provider.Complete(r.Context(), request.Params, authorization)
 	if err != nil {
 		return err
 	}

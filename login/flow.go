@@ -41,6 +41,8 @@ type Flow struct {
 	Enrolment *mfa.Enrolment
 	// Organization is what the person picked.
 	Organization id.Organization
+	// Agreed is what the person agreed to in this flow; see facts.agreement.
+	Agreed string
 	// Upstream is set while the browser is at an upstream.
 	Upstream *Upstream
 }

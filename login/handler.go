@@ -34,6 +34,7 @@ const (
 	enrolPath        = SignInPath + "/enrol"
 	newPasswordPath  = SignInPath + "/new-password"
 	organizationPath = SignInPath + "/organization"
+	consentPath      = SignInPath + "/consent"
 	accountPath      = SignInPath + "/account"
 	switchPath       = SignInPath + "/another"
 	securePath       = SignInPath + "/secure"
@@ -74,7 +75,7 @@ func (h *Handler) Mount(r chi.Router) {
 	get(SignInPath, h.signIn)
 	get(CallbackPath+"{connector}", h.callback)
 	for path, handle := range map[string]web.Handler{
-		passwordPath: h.password, connectorPath: h.connector, factorPath: h.factor, enrolPath: h.enrol, organizationPath: h.organization, accountPath: h.account,
+		passwordPath: h.password, connectorPath: h.connector, factorPath: h.factor, enrolPath: h.enrol, organizationPath: h.organization, accountPath: h.account, consentPath: h.consent,
 		newPasswordPath: h.newPassword, switchPath: h.switchAccount, securePath: h.secure, deviceFormPath: h.decideDevice,
 	} {
 		post(path, handle)

@@ -145,7 +145,9 @@ func (h *house) seed() {
 		{ID: "shared", Name: "Shared Client"},
 		{ID: "harbour", Name: "Harbour Client", Organization: h.harbour.ID},
 		{ID: "castle", Name: "Castle Client", Organization: h.castle.ID},
+		{ID: "stranger", Name: "Stranger", PolicyURI: "https://stranger.example/policy", TermsURI: "https://stranger.example/terms"},
 	} {
+		c.FirstParty = c.ID != "stranger"
 		c.Secrets, c.RedirectURIs, c.Enabled = []provider.ClientSecret{{Hash: secret.Hash(clientSecret)}}, []string{redirectURI}, true
 		c.GrantTypes, c.Scopes = []string{"authorization_code", "refresh_token"}, []string{"openid", "offline_access", "permissions"}
 		if err := h.db.SaveClient(ctx, c); err != nil {

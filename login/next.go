@@ -27,6 +27,7 @@ const (
 	stepPassword     step = "change password"
 	stepEnrol        step = "enrol factor"
 	stepOrganization step = "pick organization"
+	stepConsent      step = "consent"
 	stepRefuse       step = "refuse"
 	stepApprove      step = "approve device"
 	stepDone         step = "done"
@@ -35,7 +36,7 @@ const (
 // decision is the outcome of next.
 type decision struct {
 	step         step
-	organization *tenancy.Organization // stepEnrol, stepApprove, stepDone: the one the sign-in is for; nil without a client
+	organization *tenancy.Organization // stepEnrol, stepConsent, stepApprove, stepDone: the one the sign-in is for; nil without a client
 	choices      []tenancy.Place       // stepOrganization
 	refusal      refusal               // stepRefuse
 }
@@ -58,6 +59,7 @@ type facts struct {
 	standing *tenancy.Standing          // of the user of flow.First, else of the session; nil: nobody yet, or disabled
 	factors  []mfa.Factor               // of that user
 	expired  bool                       // his local password
+	consent  *provider.Consent          // of that user to the client, in the organization that the request will be for; nil: none
 }
 
 // next is the only place that decides what comes after.
@@ -87,8 +89,11 @@ func next(f facts) decision {
 	case mfa.StepPrompt:
 		found.step = stepPrompt
 	case mfa.StepNone:
-		if f.flow.Device != "" {
+		switch {
+		case f.flow.Device != "": // whose page asks, too
 			found.step = stepApprove
+		case found.organization != nil && f.consentMissing(found.organization.ID):
+			found.step = stepConsent
 		}
 	}
 	return found

@@ -42,7 +42,13 @@ func live(amr ...string) *session.Session {
 	return &session.Session{ID: "sid", User: "user", AuthTime: noon.Add(-time.Hour), AMR: amr}
 }
 
-func shared() *provider.AuthorizeRequest { return &provider.AuthorizeRequest{} }
+func shared() *provider.AuthorizeRequest {
+	return &provider.AuthorizeRequest{Client: provider.Client{FirstParty: true}}
+}
+
+func stranger() *provider.AuthorizeRequest {
+	return &provider.AuthorizeRequest{Client: provider.Client{ID: "stranger"}, Scopes: []string{"openid"}}
+}
 
 func with(change func(*provider.AuthorizeRequest)) *provider.AuthorizeRequest {
 	request := shared()
@@ -118,6 +124,13 @@ func TestNext(t *testing.T) {
 		"password replaced since":      {facts{flow: by(amrPassword), request: shared(), standing: since(noon.Add(time.Second))}, stepSignIn, "", ""},
 		"replaced before":              {facts{flow: by(amrPassword), request: shared(), standing: since(noon)}, stepDone, "org-a", ""},
 		"replaced, upstream vouched":   {facts{flow: by(amrFederated), request: shared(), standing: since(noon.Add(time.Second))}, stepDone, "org-a", ""},
+		"stranger":                     {facts{flow: signedIn(), request: stranger(), standing: standing(optional)}, stepConsent, "org-a", ""},
+		"stranger, agreed before":      {facts{flow: signedIn(), request: stranger(), standing: standing(optional), consent: &provider.Consent{Organization: "org-a", Scopes: []string{"openid", "email"}}}, stepDone, "org-a", ""},
+		"stranger asks for more":       {facts{flow: signedIn(), request: stranger(), standing: standing(optional), consent: &provider.Consent{Organization: "org-a", Scopes: []string{"email"}}}, stepConsent, "org-a", ""},
+		"agreed in another place":      {facts{flow: signedIn(), request: stranger(), standing: standing(optional), consent: &provider.Consent{Organization: "org-b", Scopes: []string{"openid"}}}, stepConsent, "org-a", ""},
+		"stranger, factor first":       {facts{flow: signedIn(), request: stranger(), standing: standing(required)}, stepEnrol, "org-b", ""},
+		"stranger, picker first":       {facts{flow: signedIn(), request: stranger(), standing: standing(optional, required)}, stepOrganization, "", ""},
+		"prompt=consent":               {facts{flow: signedIn(), standing: standing(optional), request: with(func(r *provider.AuthorizeRequest) { r.Prompt = []string{"consent"} })}, stepConsent, "org-a", ""},
 		"direct":                       {facts{flow: signedIn(), standing: standing(optional)}, stepDone, "", ""},
 		"direct, any demands":          {facts{flow: signedIn(), standing: standing(optional, required)}, stepEnrol, "", ""},
 	}

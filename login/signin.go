@@ -34,6 +34,8 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) error {
 		return h.showEnrol(w, r, v, d, http.StatusOK, nil)
 	case stepOrganization:
 		return h.showOrganizations(w, v, d)
+	case stepConsent:
+		return h.showConsent(w, v, d)
 	case stepApprove:
 		return h.showApprove(w, r, v, d)
 	case stepRefuse:

@@ -139,8 +139,10 @@ func (h *Handler) loadUser(ctx context.Context, v *visit, user id.User) error {
 		return err
 	}
 	v.facts.standing, v.facts.expired = &standing, h.Directory.PasswordExpired(standing.User)
-	v.facts.factors, err = h.Factors.Store.Factors(ctx, user)
-	return err
+	if v.facts.factors, err = h.Factors.Store.Factors(ctx, user); err != nil {
+		return err
+	}
+	return h.loadConsent(ctx, v)
 }
 
 // clientName is who asked for the sign-in, for the pages.

@@ -46,6 +46,7 @@ type Authorization struct {
 	AuthTime     time.Time
 	ACR          string
 	AMR          []string
+	Consent      bool // it rests on a consent that the store keeps
 }
 
 const (
@@ -333,7 +334,7 @@ func (p *Provider) Complete(ctx context.Context, params url.Values, a Authorizat
 	if a.User == "" || a.Session == "" {
 		return Response{}, errors.New("complete authorization: nobody has signed in")
 	}
-	if own := checked.Client.Organization; own != "" && own != a.Organization {
+	if !checked.Client.serves(a.Organization) {
 		return Response{}, p.redirectError(params, badRequest("access_denied", "The client belongs to another organization."))
 	}
 	if !checked.Accepts(a.User) {

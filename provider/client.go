@@ -98,6 +98,11 @@ func (c *Client) idTokenAlgorithm() string { return cmp.Or(c.IDTokenAlg, algRS25
 // may reports whether a grant type is registered.
 func (c *Client) may(grant string) bool { return slices.Contains(c.GrantTypes, grant) }
 
+// serves reports whether the client may have tokens of an organization: of its own only, if it has one. What was granted before a client moved stays behind.
+func (c *Client) serves(organization id.Organization) bool {
+	return c.Organization == "" || c.Organization == organization
+}
+
 // Consent is what a user has let a client see in an organization.
 type Consent struct {
 	User         id.User

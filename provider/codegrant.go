@@ -104,6 +104,9 @@ func (g *codeGrant) begin(ctx context.Context, client Client, redeemed code, req
 			return err
 		}
 	}
+	if err := g.checkConsent(ctx, redeemed.Authorization, session.issue.grant); err != nil {
+		return err
+	}
 	return g.checkSession(ctx, session.issue.grant)
 }
 
@@ -180,6 +183,8 @@ func (c code) check(client Client, redirectURI, verifier string) error {
 	switch {
 	case c.Client != client.ID:
 		return invalidGrant("The code belongs to another client.")
+	case !client.serves(c.Authorization.Organization):
+		return invalidGrant("The client belongs to another organization by now.")
 	case c.RedirectURI != redirectURI:
 		return invalidGrant("The redirect_uri is not the one of the authorization request.")
 	case !verifies(c.Challenge, verifier):

@@ -127,7 +127,7 @@ func (g *refreshGrant) find(ctx context.Context, client Client, grantID id.Grant
 	if err != nil {
 		return Grant{}, err
 	}
-	if grant.Client != client.ID || !g.inForce(grant) {
+	if grant.Client != client.ID || !client.serves(grant.Organization) || !g.inForce(grant) {
 		return Grant{}, errRefreshToken()
 	}
 	return grant, g.checkDenied(ctx, grant)

@@ -54,7 +54,7 @@ func (p *Provider) accessInForce(ctx context.Context, token string) (accessClaim
 	if claims.Expires <= p.now().Unix() {
 		return accessClaims{}, ErrBadToken
 	}
-	denied, err := p.Ephemeral.Any(ctx, deniedToken(claims.ID), deniedGrant(claims.Grant), deniedSession(claims.Session))
+	denied, err := p.denied(ctx, claims)
 	if err != nil {
 		return accessClaims{}, err
 	}

@@ -61,7 +61,7 @@ func accountWith(ctx context.Context, tx Store, scope Scope, user id.User, permi
 // in; in disabled ones nobody but superusers changes anything. Never that of an owner, and never that of somebody who may do more than
 // he does: whoever sets a password can be that user.
 func anothersAccount(ctx context.Context, tx Store, scope Scope, user id.User, permission Permission) (User, error) {
-	within, err := scope.where(permission)
+	within, err := scope.Where(permission)
 	if err != nil {
 		return User{}, err
 	}
@@ -82,7 +82,7 @@ func anothersAccount(ctx context.Context, tx Store, scope Scope, user id.User, p
 
 // reachableBy is reachable for what it takes the permission for, even with oneself.
 func reachableBy(ctx context.Context, tx Store, scope Scope, user id.User, permission Permission) (User, error) {
-	within, err := scope.where(permission)
+	within, err := scope.Where(permission)
 	if err != nil {
 		return User{}, err
 	}

@@ -218,8 +218,13 @@ func (d *Directory) Bootstrap(ctx context.Context, scope Scope) error {
 		return ErrForbidden
 	}
 	return d.Store.InTx(ctx, func(tx Store) error {
-		if _, err := register(ctx, tx, ownApp, definitions(ownApp, ownModels())); err != nil {
-			return err
+		for _, own := range []struct {
+			app    string
+			models []ModelDefinition
+		}{{ownApp, ownModels()}, {oauthApp, oauthModels()}} {
+			if _, err := register(ctx, tx, own.app, definitions(own.app, own.models)); err != nil {
+				return err
+			}
 		}
 		first, err := tx.Once(ctx, "bootstrap")
 		if err != nil || !first {

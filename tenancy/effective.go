@@ -33,7 +33,7 @@ func (d *Directory) EffectivePermissions(ctx context.Context, scope Scope, user 
 	if err != nil {
 		return nil, err
 	}
-	known := slices.Concat(definitions(ownApp, ownModels()), all)
+	known := slices.Concat(ownDefinitions(), all)
 	return effective(reasons(standing, organization, known), known), nil
 }
 
@@ -41,7 +41,7 @@ func (d *Directory) readableStanding(ctx context.Context, scope Scope, user id.U
 	if scope.is(user) {
 		return d.Store.Standing(ctx, user)
 	}
-	limited, err := scope.where(ViewUser)
+	limited, err := scope.Where(ViewUser)
 	if err != nil {
 		return Standing{}, err
 	}

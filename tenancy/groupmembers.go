@@ -114,7 +114,7 @@ func (d *Directory) GroupsOf(ctx context.Context, scope Scope, user id.User) ([]
 	if scope.is(user) {
 		return d.Store.GroupsOf(ctx, System("own groups"), user)
 	}
-	limited, err := scope.where(ViewUser)
+	limited, err := scope.Where(ViewUser)
 	if err != nil {
 		return nil, err
 	}

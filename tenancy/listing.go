@@ -49,8 +49,8 @@ func (p problems) positive(field, text string) int {
 	return int(number)
 }
 
-// checked is the query with its defaults. *Invalid names "search", "page" and "page_size".
-func (q Query) checked() (Query, error) {
+// Checked is the query with its defaults. *Invalid names "search", "page" and "page_size".
+func (q Query) Checked() (Query, error) {
 	found := problems{}
 	if !utf8.ValidString(q.Search) || utf8.RuneCountInString(q.Search) > maxSearch || len(q.Words()) > maxSearchWords {
 		found.add("search", "Search for at most 10 words of together 200 characters.")

@@ -12,11 +12,11 @@ import (
 func list[F, T any](
 	ctx context.Context, scope Scope, permission Permission, filter F, query Query, read func(context.Context, Scope, F, Query) (Page[T], error),
 ) (Page[T], error) {
-	within, err := scope.where(permission)
+	within, err := scope.Where(permission)
 	if err != nil {
 		return Page[T]{}, err
 	}
-	if query, err = query.checked(); err != nil {
+	if query, err = query.Checked(); err != nil {
 		return Page[T]{}, err
 	}
 	return read(ctx, within, filter, query)
@@ -75,7 +75,7 @@ func (d *Directory) ListAPITokens(ctx context.Context, scope Scope, user id.User
 	if err := tokensFor(ctx, d.Store, scope, user, ViewAPIKey); err != nil {
 		return Page[APIToken]{}, err
 	}
-	query, err := query.checked()
+	query, err := query.Checked()
 	if err != nil {
 		return Page[APIToken]{}, err
 	}
@@ -96,7 +96,7 @@ func (d *Directory) UserRow(ctx context.Context, scope Scope, user id.User) (Use
 	within := System("own account")
 	if !scope.is(user) {
 		var err error
-		if within, err = scope.where(ViewUser); err != nil {
+		if within, err = scope.Where(ViewUser); err != nil {
 			return UserRow{}, err
 		}
 	}

@@ -73,7 +73,7 @@ func (d *Directory) MembershipsOf(ctx context.Context, scope Scope, user id.User
 	if scope.is(user) {
 		return d.Store.Memberships(ctx, System("own memberships"), user)
 	}
-	limited, err := scope.where(ViewMembership)
+	limited, err := scope.Where(ViewMembership)
 	if err != nil {
 		return nil, err
 	}

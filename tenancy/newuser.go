@@ -93,7 +93,7 @@ func (d *Directory) CreateUser(ctx context.Context, scope Scope, n NewUser) (Use
 }
 
 func mayCreate(scope Scope, n NewUser) error {
-	anywhere, err := scope.where(AddUser)
+	anywhere, err := scope.Where(AddUser)
 	if err != nil || ((n.Staff || n.Superuser) && !scope.Superuser()) {
 		return ErrForbidden
 	}

@@ -1,5 +1,7 @@
 package tenancy
 
+import "slices"
+
 // Permissions that only organizations, groups and the registry check.
 const (
 	DeleteOrganization Permission = "users.delete_organization"
@@ -9,6 +11,14 @@ const (
 	ChangePermission   Permission = "users.change_permission"
 	ViewSession        Permission = "users.view_session"
 	DeleteSession      Permission = "users.delete_session"
+)
+
+// Permissions that package clients checks. No default group has them: theirs are exactly the documented ones.
+const (
+	ViewClient   Permission = "oauth.view_client"
+	AddClient    Permission = "oauth.add_client"
+	ChangeClient Permission = "oauth.change_client"
+	DeleteClient Permission = "oauth.delete_client"
 )
 
 // ModelDefinition is a kind of object that an application lets people act on.
@@ -36,9 +46,18 @@ func ownModels() []ModelDefinition {
 		{Name: "apikey", Label: "API token"},
 		{Name: "auditevent", Label: "audit event"},
 		{Name: "session"},
-		{Name: "client"},
 		{Name: "connector"},
 	}
+}
+
+const oauthApp = "oauth"
+
+// oauthModels are what package clients lets people act on.
+func oauthModels() []ModelDefinition { return []ModelDefinition{{Name: "client"}} }
+
+// ownDefinitions are the permissions of Gatehouse itself.
+func ownDefinitions() []PermissionDefinition {
+	return slices.Concat(definitions(ownApp, ownModels()), definitions(oauthApp, oauthModels()))
 }
 
 // definitions are the permissions of an application's models.

@@ -24,7 +24,7 @@ var (
 	registryWord = regexp.MustCompile(`^[a-z][a-z0-9]*(?:_[a-z0-9]+)*$`)
 	actionWord   = regexp.MustCompile(`^[a-z][a-z0-9]*$`) // without underscore: it ends the action in a permission
 	// Applications that would be taken for Gatehouse itself.
-	reservedApps = []string{ownApp, "gatehouse", "admin", "auth", "oauth2", "openid"}
+	reservedApps = []string{ownApp, oauthApp, "gatehouse", "admin", "auth", "oauth2", "openid"}
 )
 
 const (
@@ -191,7 +191,7 @@ func registered(ctx context.Context, tx Store, permissions []Permission) error {
 			unknown = slices.DeleteFunc(unknown, func(permission Permission) bool { return permission == definition.Code })
 		}
 	}
-	if drop(definitions(ownApp, ownModels())); len(unknown) == 0 {
+	if drop(ownDefinitions()); len(unknown) == 0 {
 		return nil
 	}
 	all, err := tx.RegisteredPermissions(ctx)
@@ -219,7 +219,7 @@ func (d *Directory) readable(ctx context.Context, scope Scope, user id.User) err
 	if scope.is(user) {
 		return nil
 	}
-	limited, err := scope.where(ViewUser)
+	limited, err := scope.Where(ViewUser)
 	if err != nil {
 		return err
 	}

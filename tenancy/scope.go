@@ -211,9 +211,9 @@ func (state *scopeState) lets(permission Permission) bool {
 	return state.only == nil || state.only.has(permission)
 }
 
-// where is the scope limited to the organizations in which the actor holds a permission: what a list shows. ErrForbidden if there is
+// Where is the scope limited to the organizations in which the actor holds a permission: what a list shows. ErrForbidden if there is
 // none, unless he holds it everywhere: then the list may be empty.
-func (s Scope) where(permission Permission) (Scope, error) {
+func (s Scope) Where(permission Permission) (Scope, error) {
 	if s.Has(permission) {
 		return s, nil
 	}

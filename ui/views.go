@@ -126,6 +126,25 @@ type Organizations struct {
 
 func (Organizations) page() (string, string) { return "organizations", "Choose an organization" }
 
+// Consent asks whether a client may see what it asks for; posts "agreement" and, to refuse, "answer" = "deny".
+type Consent struct {
+	Action           string
+	SwitchAction     string // for somebody else; posts "flow"
+	Flow             string
+	Agreement        string // posted back: what exactly the page asks
+	ClientName       string
+	ClientURL        string // of the client's own page; may be empty, as the next two
+	PolicyURL        string
+	TermsURL         string
+	Destination      string // where the answer goes; may be empty
+	Account          string
+	OrganizationName string
+	Asked            []string // in words
+	Known            []string // agreed to before
+}
+
+func (Consent) page() (string, string) { return "consent", "Do you agree?" }
+
 // Accounts asks as whom to go on; posts "account": Value, or nothing for somebody else.
 type Accounts struct {
 	Action     string

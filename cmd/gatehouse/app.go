@@ -13,6 +13,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"gatehouse/api"
+	"gatehouse/clients"
 	"gatehouse/config"
 	"gatehouse/connectors"
 	"gatehouse/internal/password"
@@ -40,6 +41,7 @@ type app struct {
 	enqueued  chan struct{} // a letter has come into the outbox
 	mail      *notify.Worker
 	directory *tenancy.Directory
+	clients   *clients.Registry
 	provider  *provider.Provider
 	login     *login.Handler
 	api       *api.API
@@ -71,6 +73,7 @@ func openStores(ctx context.Context, c *config.Config, logger *slog.Logger) (*ap
 		return nil, databaseError(c, err)
 	}
 	a.directory = &tenancy.Directory{Store: a.db, Passwords: hasher, Keys: keys, Now: time.Now, Settings: settings}
+	a.clients = &clients.Registry{Store: a.db, Directory: a.directory, Now: time.Now}
 	return a, nil
 }
 
@@ -158,9 +161,9 @@ func (a *app) assembleHTTP(opened connectors.Set) error {
 		Address: a.clientAddress, Wrap: wrap(pages),
 	}
 	signOut := login.SignOut{Sessions: a.login.Sessions, Provider: a.provider}
-	a.directory.Sessions = signOut
+	a.directory.Sessions, a.clients.Tokens = signOut, a.provider
 	a.api = api.New(api.Config{
-		Issuer: a.config.Issuer, Version: version, Directory: a.directory, Factors: a.login.Factors, Sessions: a.login.Sessions, EndSession: signOut.End,
+		Issuer: a.config.Issuer, Version: version, Directory: a.directory, Clients: a.clients, Factors: a.login.Factors, Sessions: a.login.Sessions, EndSession: signOut.End,
 		Ephemeral: a.ephemeral, Keys: a.keys, Session: a.login.Session, Passwords: a.login.Passwords, Address: a.login.Address, Pages: pages, Now: time.Now,
 	})
 	a.handler = a.routes(pages)

@@ -68,7 +68,11 @@ func (c configCheckCommand) Run(t terminal) error {
 	if err := checkExport(checked); err != nil && !errors.As(err, &columns) {
 		return err
 	}
-	if err := config.Join(outside, slices.Concat(inside, fields, columns)); err != nil {
+	var declared config.Problems
+	if _, err := declaredClients(checked, anyOrganization); err != nil && !errors.As(err, &declared) {
+		return err
+	}
+	if err := config.Join(outside, slices.Concat(inside, fields, columns, declared)); err != nil {
 		return fmt.Errorf("%s has problems:\n%w", c.File, err)
 	}
 	_, err = fmt.Fprintf(t.out, "%s is valid.\n", c.File)

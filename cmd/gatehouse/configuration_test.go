@@ -114,6 +114,8 @@ func TestExampleConnectorsOpen(t *testing.T) {
 		t.Setenv(name, map[string]string{"GATEHOUSE_DATABASE_URL": "postgres://db/x", "GATEHOUSE_REDIS_URL": "redis://cache"}[name])
 	}
 	t.Setenv("SWITCHBOARD_SECRET", strings.Repeat("s", 43))
+	t.Setenv("BILLING_SECRET", strings.Repeat("b", 43))
+	t.Setenv("BILLING_SECRET_OLD", strings.Repeat("c", 43))
 	t.Setenv("STAFF_CLIENT_SECRET", "staff")
 	t.Setenv("GATEHOUSE_MAIL_PASSWORD", "mail")
 	raw, err := os.ReadFile("../../config.example.yaml")

@@ -14,7 +14,6 @@ import (
 	"gatehouse/connectors"
 	"gatehouse/connectors/builtin"
 	"gatehouse/internal/id"
-	"gatehouse/internal/secret"
 	"gatehouse/provider"
 	"gatehouse/store"
 	"gatehouse/tenancy"
@@ -52,36 +51,7 @@ func (a *app) declare(ctx context.Context) error {
 			return fmt.Errorf("organization %s: %w", o.Slug, err)
 		}
 	}
-	find := a.organizationBySlug(ctx)
-	for i, c := range a.config.Clients {
-		organization, err := find(c.Organization)
-		if err != nil {
-			return config.Problems{a.config.ProblemAt(fmt.Sprintf("clients[%d].organization", i), err.Error())}
-		}
-		if err := a.db.SaveClient(ctx, declaredClient(c, organization)); err != nil {
-			return fmt.Errorf("client %s: %w", c.ID, err)
-		}
-	}
-	return nil
-}
-
-func declaredClient(c config.Client, organization id.Organization) provider.Client {
-	now := time.Now().UTC()
-	client := provider.Client{
-		ID: id.Client(c.ID), Name: c.Name, Organization: organization,
-		RedirectURIs: c.RedirectURIs, PostLogout: c.PostLogoutRedirectURIs, GrantTypes: c.Grants(), Scopes: c.Scopes, Audience: c.Audience,
-		BackchannelLogoutURI: c.BackchannelLogoutURI, BackchannelSessionNeeded: c.BackchannelLogoutSessionRequired,
-		IDTokenAlg: c.IDTokenAlg, Static: true, FirstParty: true, Enabled: c.Enabled == nil || *c.Enabled, Created: now, Modified: now,
-	}
-	if c.Public {
-		client.AuthMethod = provider.AuthNone
-	} else {
-		client.Secrets = []provider.ClientSecret{{ID: "configuration", Hash: secret.Hash(c.Secret.Reveal())}}
-	}
-	if len(client.Scopes) == 0 {
-		client.Scopes = []string{"openid", "profile", "email", "groups", "permissions", "offline_access"}
-	}
-	return client
+	return a.declareClients(ctx)
 }
 
 // outgoingClient is for everything that is fetched from elsewhere.

@@ -29,6 +29,8 @@ type commands struct {
 	Invitations   invitationsCommand   `cmd:"" help:"Manage invitations to organizations."`
 	Groups        groupsCommand        `cmd:"" help:"Manage groups, shared ones and those of organizations."`
 	Permissions   permissionsCommand   `cmd:"" help:"Look at permissions, and at who has which and why."`
+	Clients       clientsCommand       `cmd:"" help:"Manage OAuth 2.0 clients."`
+	Consents      consentsCommand      `cmd:"" help:"Look at what users let applications see, and take it back."`
 	Tokens        tokensCommand        `cmd:"" help:"Manage API tokens."`
 	Keys          keysCommand          `cmd:"" help:"Look at signing keys, rotate and revoke them."`
 	Sessions      sessionsCommand      `cmd:"" help:"Look at signed-in browsers, and sign them out."`

@@ -16,15 +16,16 @@ const module = "gatehouse/"
 // docs/decisions.
 var allowed = map[string][]string{
 	"cmd/gatehouse": {
-		"api", "config", "connectors", "connectors/builtin", "internal/id", "internal/password", "internal/seal", "internal/secret", "internal/web",
+		"api", "clients", "config", "connectors", "connectors/builtin", "internal/id", "internal/password", "internal/seal", "internal/secret", "internal/web",
 		"jobs", "login", "mfa", "notify", "provider", "session", "store", "store/redisdb", "store/sqldb", "tenancy", "transfer", "ui", "verify",
 	},
 	"login": {
 		"connectors", "internal/id", "internal/password", "internal/secret", "internal/web", "mfa", "provider", "session", "store", "tenancy", "ui",
 	},
 	"api": {
-		"audit", "internal/id", "internal/password", "internal/seal", "internal/secret", "internal/web", "mfa", "session", "store", "tenancy", "ui",
+		"audit", "clients", "internal/id", "internal/password", "internal/seal", "internal/secret", "internal/web", "mfa", "provider", "session", "store", "tenancy", "ui",
 	},
+	"clients":            {"audit", "internal/id", "internal/secret", "provider", "store", "tenancy"},
 	"provider":           {"internal/id", "internal/seal", "internal/secret", "internal/web", "session", "store"},
 	"mfa":                {"internal/id", "internal/seal", "session", "store"},
 	"session":            {"internal/id", "internal/seal", "internal/secret", "store"},
@@ -35,7 +36,7 @@ var allowed = map[string][]string{
 	"connectors":         {"internal/id"},
 	"connectors/oidc":    {"connectors", "internal/secret"},
 	"connectors/builtin": {"connectors", "connectors/oidc"},
-	"store/sqldb":        {"audit", "internal/id", "internal/secret", "jobs", "mfa", "notify", "provider", "session", "store", "tenancy"},
+	"store/sqldb":        {"audit", "clients", "internal/id", "internal/secret", "jobs", "mfa", "notify", "provider", "session", "store", "tenancy"},
 	"store/redisdb":      {"internal/secret", "session", "store"},
 	"config":             {"internal/password", "internal/seal", "internal/secret", "jobs"},
 	"audit":              {"internal/id"},
@@ -50,7 +51,7 @@ var allowed = map[string][]string{
 	// For tests only.
 	"verify/verifytest":        {"verify"},
 	"internal/testenv":         {"internal/secret"},
-	"store/storetest":          {"audit", "internal/id", "internal/password", "jobs", "mfa", "notify", "provider", "session", "store", "tenancy"},
+	"store/storetest":          {"audit", "clients", "internal/id", "internal/password", "jobs", "mfa", "notify", "provider", "session", "store", "tenancy"},
 	"connectors/connectortest": {"connectors", "internal/secret"},
 	"bench":                    {},
 }

@@ -10,27 +10,34 @@ import (
 	"gatehouse/internal/id"
 	"gatehouse/provider"
 	"gatehouse/store"
+	"gatehouse/tenancy"
 )
 
 const clientColumns = `id, organization_id, name, auth_method, secrets, redirect_uris, post_logout, grant_types, scopes, audience,
-	id_token_alg, options, enabled, created, modified`
+	id_token_alg, options, enabled, search, static, created, modified`
+
+// What scanClient reads, of clients c.
+const (
+	clientRow = `c.id, COALESCE(c.organization_id, ''), c.name, c.auth_method, c.secrets, c.redirect_uris, c.post_logout, c.grant_types, c.scopes,
+		c.audience, c.id_token_alg, c.options, c.enabled, o.id IS NOT NULL AND NOT o.active, c.static, c.version, c.created, c.modified`
+	clientJoin = `LEFT JOIN organizations o ON o.id = c.organization_id`
+)
 
 var (
 	clientByID = unscoped("the caller names the client; what it may do follows from its organization",
-		`SELECT c.id, COALESCE(c.organization_id, ''), c.name, c.auth_method, c.secrets, c.redirect_uris, c.post_logout, c.grant_types, c.scopes,
-		c.audience, c.id_token_alg, c.options, c.enabled, o.id IS NOT NULL AND NOT o.active, c.version, c.created, c.modified
-		FROM clients c LEFT JOIN organizations o ON o.id = c.organization_id WHERE c.id = $1`)
+		`SELECT `+clientRow+` FROM clients c `+clientJoin+` WHERE c.id = $1`)
 	clientInsert = unscoped("an insert", `INSERT INTO clients (`+clientColumns+`)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`)
 	clientSave = unscoped("declared by the operator", `INSERT INTO clients (`+clientColumns+`)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 		ON CONFLICT (id) DO UPDATE SET organization_id = excluded.organization_id, name = excluded.name, auth_method = excluded.auth_method,
 		secrets = excluded.secrets, redirect_uris = excluded.redirect_uris, post_logout = excluded.post_logout,
 		grant_types = excluded.grant_types, scopes = excluded.scopes, audience = excluded.audience, id_token_alg = excluded.id_token_alg,
-		options = excluded.options, enabled = excluded.enabled, modified = excluded.modified, version = clients.version + 1`)
+		options = excluded.options, enabled = excluded.enabled, search = excluded.search, static = excluded.static,
+		modified = excluded.modified, version = clients.version + 1`)
 	clientUpdate = unscoped("package clients has checked who may", `UPDATE clients SET organization_id = $2, name = $3, auth_method = $4, secrets = $5,
 		redirect_uris = $6, post_logout = $7, grant_types = $8, scopes = $9, audience = $10, id_token_alg = $11, options = $12, enabled = $13,
-		modified = $14, version = version + 1 WHERE id = $1 AND version = $15`)
+		search = $14, static = $15, modified = $16, version = version + 1 WHERE id = $1 AND version = $17`)
 	clientDelete      = unscoped("package clients has checked who may", `DELETE FROM clients WHERE id = $1`)
 	clientGrants      = unscoped("of a client that is deleted", `DELETE FROM grants WHERE client_id = $1`)
 	clientsVersion    = unscoped("a counter", `SELECT version FROM versions WHERE name = 'clients'`)
@@ -52,21 +59,20 @@ type clientOptions struct {
 	URI                      string               `json:"uri,omitempty"`
 	PolicyURI                string               `json:"policy_uri,omitempty"`
 	TermsURI                 string               `json:"terms_uri,omitempty"`
-	Static                   bool                 `json:"static,omitempty"`
 }
 
 func optionsOf(c provider.Client) clientOptions {
 	return clientOptions{
 		JWKS: c.JWKS, JWKSURI: c.JWKSURI, AccessTokenFormat: c.AccessTokenFormat, UserinfoAlg: c.UserinfoAlg, RequirePAR: c.RequirePAR,
 		FirstParty: c.FirstParty, ResourceServer: c.ResourceServer, BackchannelLogoutURI: c.BackchannelLogoutURI,
-		BackchannelSessionNeeded: c.BackchannelSessionNeeded, URI: c.URI, PolicyURI: c.PolicyURI, TermsURI: c.TermsURI, Static: c.Static,
+		BackchannelSessionNeeded: c.BackchannelSessionNeeded, URI: c.URI, PolicyURI: c.PolicyURI, TermsURI: c.TermsURI,
 	}
 }
 
 func (o clientOptions) to(c *provider.Client) {
 	c.JWKS, c.JWKSURI, c.AccessTokenFormat, c.UserinfoAlg, c.RequirePAR = o.JWKS, o.JWKSURI, o.AccessTokenFormat, o.UserinfoAlg, o.RequirePAR
 	c.FirstParty, c.ResourceServer, c.BackchannelLogoutURI = o.FirstParty, o.ResourceServer, o.BackchannelLogoutURI
-	c.BackchannelSessionNeeded, c.URI, c.PolicyURI, c.TermsURI, c.Static = o.BackchannelSessionNeeded, o.URI, o.PolicyURI, o.TermsURI, o.Static
+	c.BackchannelSessionNeeded, c.URI, c.PolicyURI, c.TermsURI = o.BackchannelSessionNeeded, o.URI, o.PolicyURI, o.TermsURI
 }
 
 func scanClient(row scanner) (provider.Client, error) {
@@ -77,7 +83,7 @@ func scanClient(row scanner) (provider.Client, error) {
 		more                                                               clientOptions
 	)
 	err := row.Scan(&c.ID, &c.Organization, &c.Name, &c.AuthMethod, &secrets, &redirects, &postLogout, &grants, &scopes, &audiences,
-		&c.IDTokenAlg, &options, &c.Enabled, &c.Suspended, &c.Version, &created, &modified)
+		&c.IDTokenAlg, &options, &c.Enabled, &c.Suspended, &c.Static, &c.Version, &created, &modified)
 	if err != nil {
 		return c, err
 	}
@@ -111,6 +117,7 @@ func clientValues(c provider.Client, last ...any) ([]any, error) {
 	return append([]any{
 		string(c.ID), orNull(c.Organization), c.Name, string(cmp.Or(c.AuthMethod, provider.AuthBasic)), string(secrets), list(c.RedirectURIs),
 		list(c.PostLogout), list(c.GrantTypes), list(c.Scopes), list(c.Audience), c.IDTokenAlg, string(options), c.Enabled,
+		tenancy.Searchable(c.Name + " " + string(c.ID)), c.Static,
 	}, last...), nil
 }
 

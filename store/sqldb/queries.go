@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"gatehouse/clients"
 	"gatehouse/jobs"
 	"gatehouse/mfa"
 	"gatehouse/notify"
@@ -24,6 +25,7 @@ var (
 	_ provider.Store = (*DB)(nil)
 	_ notify.Store   = (*DB)(nil)
 	_ jobs.Store     = (*DB)(nil)
+	_ clients.Store  = (*DB)(nil)
 )
 
 // queries are all operations, on the pools or within one transaction.

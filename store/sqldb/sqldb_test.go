@@ -62,6 +62,7 @@ func TestConformance(t *testing.T) {
 		t.Run("Provider", func(t *testing.T) {
 			storetest.Provider(t, func(t *testing.T) storetest.ProviderStore { return fresh(t) })
 		})
+		t.Run("Clients", func(t *testing.T) { storetest.Clients(t, func(t *testing.T) storetest.ClientStore { return fresh(t) }) })
 		t.Run("Outbox", func(t *testing.T) { storetest.Outbox(t, func(t *testing.T) notify.Store { return fresh(t) }) })
 		t.Run("Jobs", func(t *testing.T) { storetest.Jobs(t, func(t *testing.T) jobs.Store { return fresh(t) }) })
 	})

@@ -19,7 +19,7 @@ type (
 )
 
 var (
-	tenantTables = regexp.MustCompile(`(?i)\b(organizations|memberships|groups|group_permissions|group_members|clients|grants|audit_events|invitations|api_tokens)\b`)
+	tenantTables = regexp.MustCompile(`(?i)\b(organizations|memberships|groups|group_permissions|group_members|clients|consents|grants|audit_events|invitations|api_tokens)\b`)
 	tenantMarker = regexp.MustCompile(`\{([a-z_.]+)(\|shared)?\}`)
 )
 

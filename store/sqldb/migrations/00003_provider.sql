@@ -10,6 +10,12 @@ UPDATE clients SET secrets = '[{"id":"1","hash":"' || secret_hash || '"}]' WHERE
 ALTER TABLE clients DROP COLUMN public;
 ALTER TABLE clients DROP COLUMN secret_hash;
 CREATE INDEX clients_organization ON clients (organization_id);
+CREATE INDEX clients_name ON clients (name, id);
+
+-- Lists search clients and know those that the configuration declares. Until now it declared all of them, and they were the operator's own.
+ALTER TABLE clients ADD COLUMN search TEXT NOT NULL DEFAULT '';
+ALTER TABLE clients ADD COLUMN static BOOLEAN NOT NULL DEFAULT FALSE;
+UPDATE clients SET search = lower(name || ' ' || id), static = TRUE, options = '{"first_party":true}';
 
 ALTER TABLE grants ADD COLUMN audience TEXT NOT NULL DEFAULT '[]';
 ALTER TABLE grants ADD COLUMN claims TEXT NOT NULL DEFAULT '';
