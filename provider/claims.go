@@ -196,22 +196,3 @@ func (w wishes) allowed(client Client) wishes {
 	}
 	return kept
 }
-
-// DisclosedScopes are the scopes that the request amounts to: those it names, and those whose claims it asks for one by one. What a person
-// is asked to agree to goes by these.
-func (r *AuthorizeRequest) DisclosedScopes() []string {
-	scopes := slices.Clone(r.Scopes)
-	var asked claimsRequest
-	if len(r.Claims) == 0 || json.Unmarshal(r.Claims, &asked) != nil { // ours: it is as readClaims made it
-		return scopes
-	}
-	for _, member := range []wishes{asked.Userinfo, asked.IDToken} {
-		for name := range member {
-			if scope := claimScope(name); !slices.Contains(scopes, scope) {
-				scopes = append(scopes, scope)
-			}
-		}
-	}
-	slices.Sort(scopes[len(r.Scopes):])
-	return scopes
-}

@@ -115,12 +115,12 @@ func TestClaimsAreNoWayRoundScopes(t *testing.T) {
 	}
 }
 
-// TestDisclosedScopes: what a person is asked to agree to counts what is asked for one by one.
-func TestDisclosedScopes(t *testing.T) {
+// TestAsked: what a person is asked to agree to counts what is asked for one by one.
+func TestAsked(t *testing.T) {
 	f := open(t)
 	got, err := f.ParseAuthorize(t.Context(), request("scope", "openid profile", "claims", `{"userinfo":{"email":null,"name":null,"phone_number":null},"id_token":{"groups":null}}`))
 	must(t, err)
-	if diff := cmp.Diff([]string{"openid", "profile", "email", "groups", "phone"}, got.DisclosedScopes()); diff != "" {
+	if diff := cmp.Diff([]string{"openid", "profile", "email", "groups", "phone"}, got.Asked()); diff != "" {
 		t.Errorf("scopes (-want +got):\n%s", diff)
 	}
 }
