@@ -188,6 +188,16 @@ func (b *browser) signIn(p page) page {
 	return b.submit(f, url.Values{"identifier": {person}, "password": {personPassword}}, button{})
 }
 
+// agree presses the first button of the page that asks for consent, if it is one (prompt=consent).
+func (b *browser) agree(p page) page {
+	b.t.Helper()
+	f, found := p.formWith("agreement")
+	if !found || len(f.buttons) == 0 {
+		return p
+	}
+	return b.submit(f, nil, f.buttons[0])
+}
+
 // isSignIn reports whether the page asks for a password.
 func (p page) isSignIn() bool {
 	_, found := p.formWith("password")

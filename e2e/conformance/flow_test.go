@@ -105,7 +105,7 @@ func (r run) granted(t *testing.T, b *browser, changes ...string) tokens {
 	if p.isSignIn() {
 		p = b.signIn(p)
 	}
-	return r.exchange(t, p, q)
+	return r.exchange(t, b.agree(p), q)
 }
 
 // tokens are an answer of the token endpoint.
