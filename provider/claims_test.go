@@ -120,7 +120,7 @@ func TestAsked(t *testing.T) {
 	f := open(t)
 	got, err := f.ParseAuthorize(t.Context(), request("scope", "openid profile", "claims", `{"userinfo":{"email":null,"name":null,"phone_number":null},"id_token":{"groups":null}}`))
 	must(t, err)
-	if diff := cmp.Diff([]string{"openid", "profile", "email", "groups", "phone"}, got.Asked()); diff != "" {
+	if diff := cmp.Diff([]string{"openid", "profile", "email", "phone", "groups"}, got.Asked()); diff != "" {
 		t.Errorf("scopes (-want +got):\n%s", diff)
 	}
 }
