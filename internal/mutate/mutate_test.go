@@ -34,6 +34,7 @@ var policy = []struct {
 	tests []string
 }{
 	{"tenancy/*.go", []string{"./tenancy", "./api", "./transfer"}},
+	{"clients/*.go", []string{"./clients", "./api"}},
 	{"session/*.go", []string{"./session", "./login"}},
 	{"connectors/linking.go", []string{"./connectors", "./login"}},
 	{"mfa/*.go", []string{"./mfa"}},
