@@ -67,8 +67,21 @@ func TestSecretOfPublicClient(t *testing.T) {
 // TestLeftOut: what nobody says about a client is stored as what it means.
 func TestLeftOut(t *testing.T) {
 	f := newFixture(t)
-	stored := must(f.db.Client(t.Context(), f.made(f.manager, unchanged).ID))(t)
-	if stored.AuthMethod != provider.AuthBasic || stored.AccessTokenFormat != provider.FormatJWT {
-		t.Errorf("stored %q, %q", stored.AuthMethod, stored.AccessTokenFormat)
+	made := f.made(f.manager, unchanged)
+	for where, c := range map[string]provider.Client{"answered": made, "stored": must(f.db.Client(t.Context(), made.ID))(t)} {
+		if c.AuthMethod != provider.AuthBasic || c.AccessTokenFormat != provider.FormatJWT {
+			t.Errorf("%s %q, %q", where, c.AuthMethod, c.AccessTokenFormat)
+		}
 	}
+}
+
+// TestChangeAlone: who may change clients and register none changes those that are there, and moves none.
+func TestChangeAlone(t *testing.T) {
+	f := newFixture(t)
+	group := must(f.directory.CreateGroup(t.Context(), f.ofSystem, tenancy.Group{Name: "Menders", Permissions: []tenancy.Permission{tenancy.ChangeClient}}))(t).ID
+	mender := f.scope(f.person("max", group, tenancy.Manager, f.acme, f.bolt))
+	c := f.made(f.manager, unchanged)
+	must(f.Update(t.Context(), mender, c.ID, 0, func(c *provider.Client) { c.Name = "New" }))(t)
+	_, err := f.Update(t.Context(), mender, c.ID, 0, func(c *provider.Client) { c.Organization = f.bolt })
+	wantError(t, err, tenancy.ErrForbidden)
 }
