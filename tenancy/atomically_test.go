@@ -66,3 +66,17 @@ func TestAtomicallyEndsSessionsOfOrganizations(t *testing.T) {
 		t.Errorf("error %v, ended %v", err, sessions.calls)
 	}
 }
+
+// TestEnabledOrganizationSignsNobodyOut: only who disables an organization ends its sessions.
+func TestEnabledOrganizationSignsNobodyOut(t *testing.T) {
+	f := newFixture(t)
+	sessions := &ended{}
+	f.Sessions = sessions
+	acme := f.organization(t, "acme")
+	for i, active := range []bool{true, false, true} {
+		must(f.SetOrganizationActive(t.Context(), system(), acme, active, 0))(t)
+		if want := min(i, 1); len(sessions.calls) != want {
+			t.Errorf("step %d: ended %v", i, sessions.calls)
+		}
+	}
+}
