@@ -68,7 +68,8 @@ func (a *API) once(w http.ResponseWriter, r *http.Request, next http.Handler, va
 	if err != nil {
 		return err
 	}
-	return a.first(w, r, next, vault, name)
+	a.first(w, r, next, vault, name)
+	return nil
 }
 
 // again answers a repeated request.
@@ -92,7 +93,7 @@ func (a *API) again(w http.ResponseWriter, r *http.Request, vault session.Vault[
 }
 
 // first lets the request act and keeps its answer. One that failed on our side, or came too early, acted not and may be repeated.
-func (a *API) first(w http.ResponseWriter, r *http.Request, next http.Handler, vault session.Vault[keptAnswer], name secret.Text) error {
+func (a *API) first(w http.ResponseWriter, r *http.Request, next http.Handler, vault session.Vault[keptAnswer], name secret.Text) {
 	kept := &recorder{ResponseWriter: w}
 	// The client may be gone before the answer is kept: that is the very case the key is for.
 	ctx := context.WithoutCancel(r.Context())
@@ -102,17 +103,20 @@ func (a *API) first(w http.ResponseWriter, r *http.Request, next http.Handler, v
 		}
 	}()
 	next.ServeHTTP(kept, r)
-	if !kept.worthKeeping() {
-		return nil
+	if kept.worthKeeping() {
+		a.keep(ctx, vault, name, kept)
 	}
+}
+
+// keep stores an answer for repeated requests. It is on its way already: where it cannot be kept, a repeated request acts again.
+func (a *API) keep(ctx context.Context, vault session.Vault[keptAnswer], name secret.Text, answer *recorder) {
 	held, err := vault.Find(ctx, name)
 	if err != nil {
-		return nil // the answer is on its way; a repeated request will act again
+		return
 	}
-	held.Value.Status, held.Value.Header, held.Value.Body = kept.status, answerHeaders(w.Header()), kept.body.Bytes()
+	held.Value.Status, held.Value.Header, held.Value.Body = answer.status, answerHeaders(answer.Header()), answer.body.Bytes()
 	held.Expires = a.Now().Add(idempotencyLife)
-	_ = vault.Replace(ctx, name, held) // as above
-	return nil
+	_ = vault.Replace(ctx, name, held)
 }
 
 func answerHeaders(all http.Header) http.Header {

@@ -9,6 +9,7 @@ import (
 
 	"gatehouse/internal/id"
 	"gatehouse/notify"
+	"gatehouse/session"
 	"gatehouse/tenancy"
 )
 
@@ -120,6 +121,21 @@ func TestExpiredPassword(t *testing.T) {
 	s.do("POST", "/users/user/password/change/", token, change(goodPassword, otherPassword)).want(t, 200)
 	fresh := s.do("POST", "/users/token/", "", login("ada", otherPassword)).want(t, 200)
 	s.do("GET", me(ada), fresh.text("token"), nil).want(t, 200)
+}
+
+// TestExpiredPasswordOfNoUse: an old password is no matter of who has signed in without it.
+func TestExpiredPasswordOfNoUse(t *testing.T) {
+	s := newServer(t)
+	ada := s.member("ada", s.organization("harbour").ID)
+	s.directory.Settings.PasswordExpiryDays = 90
+	s.clock.Advance(100 * 24 * time.Hour)
+	cookie, _, err := s.sessions.Start(t.Context(), session.Session{User: ada.ID, AMR: []string{"fed"}, AuthTime: s.clock.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.as(cookie.Reveal(), "GET", me(ada), nil).want(t, 200)
+	byPassword, _ := s.signIn(ada.ID, "")
+	s.as(byPassword, "GET", me(ada), nil).want(t, 403)
 }
 
 // mailed opens the last letter that waits for the postman.

@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"gatehouse/connectors"
+	"gatehouse/tenancy"
 )
 
 func TestPasswordAttempts(t *testing.T) {
@@ -37,6 +40,24 @@ func TestSuccessForgets(t *testing.T) {
 		}
 		h.code(b.password(flow, "ada", goodPassword))
 	}
+}
+
+// TestUpstreamForgetsNothing: who came in through an upstream has shown no password; those that were tried count on.
+func TestUpstreamForgetsNothing(t *testing.T) {
+	h := newHouse(t)
+	if err := h.directory.LinkIdentity(t.Context(), tenancy.System("test"), tenancy.Identity{Connector: "up", Subject: "s", User: h.ada.ID}); err != nil {
+		t.Fatal(err)
+	}
+	b := h.browser()
+	flow := b.begin("harbour")
+	for range 9 {
+		wantStatus(t, b.password(flow, "ada", "wrong"), http.StatusUnauthorized, "")
+	}
+	h.upstream.identity = connectors.Identity{Subject: "s"}
+	other := h.browser()
+	h.code(other.get(callback("up", other.toUpstream(other.begin("harbour"), "up"))))
+	wantStatus(t, b.password(flow, "ada", "wrong"), http.StatusUnauthorized, "")
+	wantStatus(t, b.password(flow, "ada", goodPassword), http.StatusTooManyRequests, "Too many attempts")
 }
 
 // TestStrangerLocksNobodyOut: what is refused for one address does not count for the account, whose owner signs in from another.

@@ -47,6 +47,9 @@ func TestConsent(t *testing.T) {
 			t.Errorf("the page does not say %q: %s", text, visible(asked))
 		}
 	}
+	if strings.Contains(visible(asked), "openid") {
+		t.Errorf("the page asks for what people know nothing of: %s", visible(asked))
+	}
 	if len(h.consentOf(h.ada.ID, "stranger")) > 0 {
 		t.Error("a consent before the answer")
 	}
@@ -59,6 +62,10 @@ func TestConsent(t *testing.T) {
 	more := b.get(h.authorizeURL("stranger", "scope", "openid permissions"))
 	if text := strings.Join(strings.Fields(visible(more)), " "); !strings.Contains(text, "It asks for more than before See and use what you are permitted") || !strings.Contains(text, "You agreed already that it may Know that it is you") {
 		t.Errorf("for a new scope: %s", text)
+	}
+	more = b.get(h.authorizeURL("stranger", "scope", "openid offline_access permissions"))
+	if _, known, _ := strings.Cut(visible(more), "You agreed already"); !strings.Contains(known, "Keep this access while you are away") || strings.Contains(known, "permitted") {
+		t.Errorf("known: %s", visible(more))
 	}
 	h.code(b.agree(more))
 	if scopes := h.consentOf(h.ada.ID, "stranger"); strings.Join(scopes, " ") != "openid offline_access permissions" {

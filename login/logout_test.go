@@ -198,6 +198,9 @@ func TestLogoutAsks(t *testing.T) {
 			if !strings.Contains(asked.text, "<strong>ada</strong>") {
 				t.Errorf("does not say who is signed in: %s", visible(asked))
 			}
+			if byClient := name != "no-params" && name != "only-state"; strings.Contains(visible(asked), "Harbour Client asks to sign you out") != byClient || strings.Contains(visible(asked), "asks to") != byClient {
+				t.Errorf("does not say who asks: %s", visible(asked))
+			}
 			b.wantSignedIn(true)
 			if p := b.confirmLogout(asked, "Sec-Fetch-Site", "cross-site"); p.status != http.StatusForbidden {
 				t.Errorf("another site confirms: %d", p.status)

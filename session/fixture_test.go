@@ -25,11 +25,18 @@ const (
 // spy is a real store that counts and can be interrupted.
 type spy struct {
 	session.Store
-	reads, writes atomic.Int64
-	afterTake     func() // runs once, after the next Take
-	lastKey       session.Key
-	lastEntry     session.Entry
-	fail          error // of the next Create
+	reads, writes  atomic.Int64
+	afterTake      func() // runs once, after the next Take
+	lastKey        session.Key
+	lastEntry      session.Entry
+	fail, unlisted error // of every Create, of every List
+}
+
+func (s *spy) List(ctx context.Context, kind session.Kind, index string) ([]session.Listed, error) {
+	if s.unlisted != nil {
+		return nil, s.unlisted
+	}
+	return s.Store.List(ctx, kind, index)
 }
 
 func (s *spy) Find(ctx context.Context, key session.Key) (session.Entry, error) {

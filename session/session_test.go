@@ -255,6 +255,16 @@ func TestRenewWithoutStore(t *testing.T) {
 	}
 }
 
+// TestEndWithoutStore: a session that could not be looked for is not said to be ended.
+func TestEndWithoutStore(t *testing.T) {
+	b := newBench(t)
+	_, started := b.start(t, person("user-1"))
+	b.store.unlisted = store.ErrUnavailable
+	if err := b.EndByID(t.Context(), started.ID); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("EndByID = %v, want ErrUnavailable", err)
+	}
+}
+
 // TestEndLeavesNothing: neither an entry nor an index leads to an ended session.
 func TestEndLeavesNothing(t *testing.T) {
 	b := newBench(t)

@@ -48,3 +48,35 @@ func TestAtomicallyEndsSessionsAfterwards(t *testing.T) {
 		t.Errorf("ended %v", sessions.ended)
 	}
 }
+
+// TestAtomicallyEndsSessionsOfOrganizations: what ends an organization's sessions ends those, afterwards.
+func TestAtomicallyEndsSessionsOfOrganizations(t *testing.T) {
+	f := newFixture(t)
+	sessions := &ended{}
+	f.Sessions = sessions
+	acme := f.organization(t, "acme")
+	err := f.Atomically(t.Context(), func(d *tenancy.Directory) error {
+		_, err := d.SetOrganizationActive(t.Context(), system(), acme, false, 0)
+		if len(sessions.calls) != 0 {
+			t.Errorf("before the commit: %v", sessions.calls)
+		}
+		return err
+	})
+	if err != nil || len(sessions.calls) != 1 || sessions.calls[0] != "of "+string(acme) {
+		t.Errorf("error %v, ended %v", err, sessions.calls)
+	}
+}
+
+// TestEnabledOrganizationSignsNobodyOut: only who disables an organization ends its sessions.
+func TestEnabledOrganizationSignsNobodyOut(t *testing.T) {
+	f := newFixture(t)
+	sessions := &ended{}
+	f.Sessions = sessions
+	acme := f.organization(t, "acme")
+	for i, active := range []bool{true, false, true} {
+		must(f.SetOrganizationActive(t.Context(), system(), acme, active, 0))(t)
+		if want := min(i, 1); len(sessions.calls) != want {
+			t.Errorf("step %d: ended %v", i, sessions.calls)
+		}
+	}
+}

@@ -274,3 +274,20 @@ func TestEffectivePermissions(t *testing.T) {
 		t.Errorf("a superuser may %v", got)
 	}
 }
+
+// TestOwnPermissions: what somebody holds without a group he reads himself, with no permission to read anybody's.
+func TestOwnPermissions(t *testing.T) {
+	f := newFixture(t)
+	ada, bob := f.user(t, tenancy.NewUser{Username: "ada"}), f.user(t, tenancy.NewUser{Username: "bob"})
+	own := []tenancy.Permission{tenancy.ViewGroup}
+	if err := f.SetUserPermissions(t.Context(), system(), ada, own); err != nil {
+		t.Fatal(err)
+	}
+	scope := must(f.Scope(t.Context(), ada))(t)
+	if got := must(f.UserPermissions(t.Context(), scope, ada))(t); !slices.Equal(got, own) {
+		t.Errorf("holds %v, want %v", got, own)
+	}
+	if _, err := f.UserPermissions(t.Context(), scope, bob); outcome(err) != "F" {
+		t.Errorf("reads another's: %v", err)
+	}
+}

@@ -28,16 +28,24 @@ var (
 	errorAlone = regexp.MustCompile(`^` + oneError + `( (&&|\|\|) ` + oneError + `)*$`)
 )
 
-// policy is the files whose checks are taken away, and the packages whose tests must notice, asked one after the other.
+// policy is the files whose checks are taken away, and the packages whose tests must notice, asked one after the other. Of login it is those that
+// decide who comes in, for what, and who is sent out: a test of login goes through whole sign-ins, and with the files that carry people from page to page
+// the rest of the list would wait for login alone.
 var policy = []struct {
 	files string
 	tests []string
 }{
 	{"tenancy/*.go", []string{"./tenancy", "./api", "./transfer"}},
+	{"clients/*.go", []string{"./clients", "./api"}},
 	{"session/*.go", []string{"./session", "./login"}},
 	{"connectors/linking.go", []string{"./connectors", "./login"}},
 	{"mfa/*.go", []string{"./mfa"}},
-	{"login/*.go", []string{"./login"}},
+	{"login/next.go", []string{"./login"}},
+	{"login/consent.go", []string{"./login"}},
+	{"login/finish.go", []string{"./login"}},
+	{"login/organization.go", []string{"./login"}},
+	{"login/factor.go", []string{"./login"}},
+	{"login/logout.go", []string{"./login"}},
 	{"internal/password/policy.go", []string{"./internal/password"}},
 	{"api/authenticate.go", []string{"./api"}},
 	{"api/idempotency.go", []string{"./api"}},
