@@ -185,7 +185,7 @@ type jobsRunCommand struct {
 
 // Run runs one job and prints what it did. A job that fails makes the command fail.
 func (c jobsRunCommand) Run(ctx context.Context, t terminal) error {
-	loaded, err := c.load()
+	loaded, err := c.installed()
 	if err != nil {
 		return err
 	}
