@@ -109,6 +109,7 @@ func (c Consent) Covers(scopes []string) bool {
 }
 
 // Agree adds scopes to what a user lets a client see in an organization. Of two at the same moment one may be lost: the user is asked again.
+// So he is if he takes back everything at that moment: what was read before would come back otherwise.
 func (p *Provider) Agree(ctx context.Context, user id.User, client id.Client, organization id.Organization, scopes []string) error {
 	now := p.now()
 	consent, err := p.Store.Consent(ctx, user, client, organization)
@@ -124,7 +125,14 @@ func (p *Provider) Agree(ctx context.Context, user id.User, client id.Client, or
 		}
 	}
 	consent.Modified = now
-	return p.Store.SaveConsent(ctx, consent)
+	if err := p.Store.SaveConsent(ctx, consent); err != nil {
+		return err
+	}
+	taken, err := p.takenBack(ctx, user, client, now.Unix())
+	if err == nil && taken {
+		_, err = p.Store.DeleteConsents(ctx, user, client, p.now())
+	}
+	return err
 }
 
 // Asked are the scopes of what the request asks for: its own, and those of claims that it names one by one. To these a person agrees.

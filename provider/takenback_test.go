@@ -169,3 +169,36 @@ func TestScopesLostBeforeTheyAreGranted(t *testing.T) {
 		}
 	}
 }
+
+// meanwhile is a store where something happens between the reading of a consent and what follows.
+type meanwhile struct {
+	provider.Store
+	then func()
+}
+
+func (m *meanwhile) Consent(ctx context.Context, user id.User, client id.Client, organization id.Organization) (provider.Consent, error) {
+	found, err := m.Store.Consent(ctx, user, client, organization)
+	if m.then != nil {
+		m.then()
+	}
+	return found, err
+}
+
+// TestAgreedWhileTakenBack: who agrees to more in one tab and takes all back in another has agreed to nothing of it; the old does not come back with the new.
+func TestAgreedWhileTakenBack(t *testing.T) {
+	f := open(t)
+	f.agree([]string{"openid", "phone"}, "web")
+	between := &meanwhile{f.db, func() { must(t, f.takeBack("web")) }}
+	f.config.Store = between
+	f.restart()
+	must(t, f.Agree(t.Context(), ada, "web", acme, []string{"email"}))
+	between.then = nil
+	if found, err := f.db.ConsentsOfUser(t.Context(), ada); err != nil || len(found) > 0 {
+		t.Errorf("consents: %+v, %v", found, err)
+	}
+	f.clock.advance(10 * time.Second)
+	f.agree([]string{"email"}, "web")
+	if found, err := f.db.ConsentsOfUser(t.Context(), ada); err != nil || len(found) != 1 || len(found[0].Scopes) != 1 {
+		t.Errorf("anew: %+v, %v", found, err)
+	}
+}
