@@ -42,19 +42,20 @@ func newLimited(t *testing.T) *limited {
 }
 
 // want is the status of the same request by browser and by token.
-func (l *limited) want(t *testing.T, what, method, path string, body any, status int) {
+func (l *limited) want(t *testing.T, what, method, path string, body any, browser, status int) {
 	t.Helper()
 	r := l.request(method, path, "", body)
 	r.Header.Set(sessionHeader, l.browser.Reveal())
-	if got := l.send(r); got.status != status {
-		t.Errorf("%s: by browser %d, want %d: %s", what, got.status, status, got.raw)
+	if got := l.send(r); got.status != browser {
+		t.Errorf("%s: by browser %d, want %d: %s", what, got.status, browser, got.raw)
 	}
 	if got := l.do(method, path, l.token, body); got.status != status {
 		t.Errorf("%s: by token %d, want %d: %s", what, got.status, status, got.raw)
 	}
 }
 
-// TestLimitedToWhatIsGone: what is good for one organization is good for nothing when that is left, disabled or deleted.
+// TestLimitedToWhatIsGone: what is good for one organization is good for nothing when that is left, disabled or deleted. With a disabled
+// organization end the sign-ins through its own connector; API tokens still read, because it stays readable to its managers.
 func TestLimitedToWhatIsGone(t *testing.T) {
 	for name, tt := range map[string]struct {
 		end          func(l *limited, t *testing.T) error
@@ -79,21 +80,27 @@ func TestLimitedToWhatIsGone(t *testing.T) {
 				t.Fatal(err)
 			}
 			mine, other := "/users/user/"+string(l.things[own].user)+"/", "/users/user/"+string(l.things[foreign].user)+"/"
-			l.want(t, "read", http.MethodGet, mine, nil, tt.read)
-			l.want(t, "change", http.MethodPatch, mine, fields{"first_name": "x"}, tt.change)
-			l.want(t, "read the other organization's", http.MethodGet, other, nil, http.StatusNotFound)
+			browser := func(status int) int {
+				if name == "disabled" {
+					return http.StatusUnauthorized
+				}
+				return status
+			}
+			l.want(t, "read", http.MethodGet, mine, nil, browser(tt.read), tt.read)
+			l.want(t, "change", http.MethodPatch, mine, fields{"first_name": "x"}, browser(tt.change), tt.change)
+			l.want(t, "read the other organization's", http.MethodGet, other, nil, browser(http.StatusNotFound), http.StatusNotFound)
 		})
 	}
 }
 
-// TestDeletedOrganizationTakesTokens: its tokens go with it, and a browser that was good for it alone sees nothing.
+// TestDeletedOrganizationTakesTokens: its tokens go with it, and the sign-ins that were good for it alone.
 func TestDeletedOrganizationTakesTokens(t *testing.T) {
 	l := newLimited(t)
 	must(l.directory.DeleteOrganization(t.Context(), system(), l.here.Organization))(t)
 	l.do(http.MethodGet, "/users/user/", l.token, nil).want(t, http.StatusUnauthorized)
 	r := l.request(http.MethodGet, "/users/user/"+string(l.things[foreign].user)+"/", "", nil)
 	r.Header.Set(sessionHeader, l.browser.Reveal())
-	l.send(r).want(t, http.StatusNotFound)
+	l.send(r).want(t, http.StatusUnauthorized)
 }
 
 // TestDeactivatedSessionsStayEnded: whoever is active again signs in again.

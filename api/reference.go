@@ -58,7 +58,7 @@ func (a *API) file(kind string, read func() ([]byte, error)) http.HandlerFunc {
 func referenceView(document *huma.OpenAPI, version string) ui.Reference {
 	view := ui.Reference{Version: version, Base: Prefix, DocumentURL: Prefix + strings.TrimSuffix(documentPath, "/")}
 	at := map[string]int{}
-	for _, group := range []string{tagSignIn, tagUsers, tagEmails, tagTokens, tagSessions, tagFactors, tagOrganizations, tagMemberships, tagInvitations, tagGroups, tagPermissions, tagAudit} {
+	for _, group := range []string{tagSignIn, tagUsers, tagEmails, tagTokens, tagSessions, tagFactors, tagOrganizations, tagMemberships, tagInvitations, tagGroups, tagPermissions, tagClients, tagAudit} {
 		at[group] = len(view.Groups)
 		view.Groups = append(view.Groups, ui.ReferenceGroup{Name: group, Anchor: strings.ReplaceAll(strings.ToLower(group), " ", "-")})
 	}

@@ -18,7 +18,7 @@ func TestReferencePage(t *testing.T) {
 			t.Errorf("%s is missing", o.OperationID)
 		}
 	}
-	want := []string{"Signing in", "Users", "E-mail addresses", "API tokens", "Sessions", "Second factors", "Organizations", "Memberships", "Invitations", "Groups", "Permissions", "Audit"}
+	want := []string{"Signing in", "Users", "E-mail addresses", "API tokens", "Sessions", "Second factors", "Organizations", "Memberships", "Invitations", "Groups", "Permissions", "Clients", "Audit"}
 	if diff := cmp.Diff(want, groups(page.raw)); diff != "" {
 		t.Errorf("groups:\n%s", diff)
 	}

@@ -112,9 +112,6 @@ func TestGroupMemberMatrix(t *testing.T) {
 		"groups": func(ctx context.Context, d *tenancy.Directory, scope tenancy.Scope) error {
 			return ignore(d.GroupsOf(ctx, scope, w.onlyA))
 		},
-		"permissions": func(ctx context.Context, d *tenancy.Directory, scope tenancy.Scope) error {
-			return ignore(d.UserPermissions(ctx, scope, w.onlyA))
-		},
 		"effective permissions": func(ctx context.Context, d *tenancy.Directory, scope tenancy.Scope) error {
 			return ignore(d.EffectivePermissions(ctx, scope, w.onlyA, w.a))
 		},

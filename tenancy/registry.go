@@ -206,14 +206,6 @@ func registered(ctx context.Context, tx Store, permissions []Permission) error {
 	return found.err()
 }
 
-// UserPermissions lists what a user holds without a group: to himself, and to whoever sees him and has users.view_user.
-func (d *Directory) UserPermissions(ctx context.Context, scope Scope, user id.User) ([]Permission, error) {
-	if err := d.readable(ctx, scope, user); err != nil {
-		return nil, err
-	}
-	return d.Store.UserPermissions(ctx, user)
-}
-
 // readable refuses what is not the actor's own nor that of a user whom he sees with users.view_user.
 func (d *Directory) readable(ctx context.Context, scope Scope, user id.User) error {
 	if scope.is(user) {

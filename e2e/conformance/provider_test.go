@@ -97,6 +97,12 @@ func build(t *testing.T) string {
 // start runs a provider on the stores of a piece of configuration ("": SQLite), with its clients and one person.
 func start(t *testing.T, stores string) *op {
 	t.Helper()
+	return startWith(t, stores, "")
+}
+
+// startWith is start with further clients, as they stand in the file.
+func startWith(t *testing.T, stores, clients string) *op {
+	t.Helper()
 	port := testenv.FreePort(t)
 	o := &op{url: fmt.Sprintf("http://127.0.0.1:%d", port), directory: t.TempDir(), program: build(t), told: make(chan *http.Request, 8)}
 	listener := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -111,6 +117,7 @@ func start(t *testing.T, stores string) *op {
 	if err != nil {
 		t.Fatal(err)
 	}
+	text.WriteString(clients)
 	if err := os.WriteFile(o.config(), text.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
