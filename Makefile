@@ -47,8 +47,12 @@ screenshots: deps ## Write a picture of every page to _screenshots/
 	GATEHOUSE_SCREENSHOTS=$(CURDIR)/_screenshots GATEHOUSE_TEST_REQUIRE=1 go test -count=1 ./e2e ./ui
 
 .PHONY: bench
-bench: ## Measure token endpoints against the bare signature (PostgreSQL too, if its binaries are installed)
-	go test ./bench -run '^$$' -bench . -skip Directory -benchmem
+bench: ## Measure the provider's endpoints against bare signatures (PostgreSQL too, if its binaries are installed)
+	go test ./bench -run '^$$' -bench . -skip 'Directory|Provider|REST' -benchtime 2000x -timeout 30m
+
+.PHONY: bench-provider
+bench-provider: ## Measure the endpoints with a million grants and a hundred thousand clients in PostgreSQL (takes minutes)
+	go test ./bench -run '^$$' -bench Provider -benchtime 2000x -timeout 60m -v
 
 .PHONY: bench-directory
 bench-directory: ## Measure a million users on PostgreSQL, and a hundred thousand on SQLite, over HTTP too (takes minutes)

@@ -9,9 +9,10 @@ import (
 // takes no cookies: a wildcard never goes with credentials.
 func fromAnywhere(handle http.HandlerFunc, methods ...string) http.HandlerFunc {
 	handle = only(handle, methods...)
+	origin, exposed := []string{"*"}, []string{"WWW-Authenticate, Retry-After, ETag, X-Request-Id"}
 	return func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
-		header.Set("Access-Control-Allow-Origin", "*")
+		header["Access-Control-Allow-Origin"] = origin
 		if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
 			header.Set("Access-Control-Allow-Methods", strings.Join(methods, ", "))
 			header.Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
@@ -19,7 +20,7 @@ func fromAnywhere(handle http.HandlerFunc, methods ...string) http.HandlerFunc {
 			w.WriteHeader(http.StatusNoContent)
 			return
 		}
-		header.Set("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After, ETag, X-Request-Id")
+		header["Access-Control-Expose-Headers"] = exposed
 		handle(w, r)
 	}
 }

@@ -1,12 +1,42 @@
 package provider
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
+	"strconv"
 )
 
-type document []byte
+// document is a public JSON document that others may keep for a while.
+type document struct {
+	body                 []byte
+	tag                  string      // of the body (RFC 9110 section 8.8.3)
+	caching, description http.Header // of every answer; of one with the body
+}
+
+func newDocument(body []byte) document {
+	sum := sha256.Sum256(body)
+	tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
+	return document{
+		body: body, tag: tag,
+		caching:     http.Header{"Cache-Control": {"public, max-age=" + strconv.Itoa(int(documentAge.Seconds()))}, "Etag": {tag}},
+		description: http.Header{"Content-Type": {"application/json"}, "Content-Length": {strconv.Itoa(len(body))}},
+	}
+}
+
+func (d document) serve(w http.ResponseWriter, r *http.Request) {
+	header := w.Header()
+	maps.Copy(header, d.caching)
+	if r.Header.Get("If-None-Match") == d.tag {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	maps.Copy(header, d.description) // with its length, because a longer body would be cut into chunks
+	_, _ = w.Write(d.body)           // the client is gone; nobody to tell
+}
 
 // metadata describes the provider (OpenID Connect Discovery section 3, RFC 8414 section 2). Both documents say the same.
 func (p *Provider) metadata() (map[string]document, error) {
@@ -57,11 +87,12 @@ func (p *Provider) metadata() (map[string]document, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode metadata: %w", err)
 	}
-	return map[string]document{openIDConfigurationPath: raw, oauthMetadataPath: raw}, nil
+	described := newDocument(raw)
+	return map[string]document{openIDConfigurationPath: described, oauthMetadataPath: described}, nil
 }
 
 func (p *Provider) serveDocument(path string) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) { serveJSON(w, r, p.documents[path]) }
+	return p.documents[path].serve
 }
 
 // authMethods are the ways of client authentication that every endpoint takes which clients call directly.

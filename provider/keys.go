@@ -3,13 +3,10 @@ package provider
 import (
 	"context"
 	"crypto"
-	"crypto/sha256"
 	"crypto/x509"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,7 +35,7 @@ type keySet struct {
 	at        time.Time
 	signers   map[string]*signer // by algorithm: the current ones
 	verifiers map[string]verifier
-	published []byte // the JWKS
+	published document // the JWKS
 	seen      *seenTokens
 }
 
@@ -79,9 +76,11 @@ func (k *keyring) load(ctx context.Context) error {
 			set.signers[key.Algorithm] = newSigner(key.Algorithm, key.ID, private)
 		}
 	}
-	if set.published, err = json.Marshal(published); err != nil {
+	encoded, err := json.Marshal(published)
+	if err != nil {
 		return fmt.Errorf("encode keys: %w", err)
 	}
+	set.published = newDocument(encoded)
 	k.current.Store(set)
 	return nil
 }
@@ -148,20 +147,5 @@ func (k *keyring) verifier(ctx context.Context, kid string) (verifier, bool) {
 
 // serveKeys is the JWKS (RFC 7517 section 5).
 func (p *Provider) serveKeys(w http.ResponseWriter, r *http.Request) {
-	serveJSON(w, r, p.keys.set(r.Context()).published)
-}
-
-// serveJSON answers with a public document that may be cached.
-func serveJSON(w http.ResponseWriter, r *http.Request, body []byte) {
-	sum := sha256.Sum256(body)
-	tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
-	header := w.Header()
-	header.Set("Cache-Control", "public, max-age="+strconv.Itoa(int(documentAge.Seconds())))
-	header.Set("ETag", tag)
-	if r.Header.Get("If-None-Match") == tag {
-		w.WriteHeader(http.StatusNotModified)
-		return
-	}
-	header.Set("Content-Type", "application/json")
-	_, _ = w.Write(body) // the client is gone; nobody to tell
+	p.keys.set(r.Context()).published.serve(w, r)
 }

@@ -23,7 +23,7 @@ var (
 		WHERE kind = $1 AND id = $2 AND version = $6 AND expires > $7`)
 	entryTake = plain(`DELETE FROM ephemeral WHERE kind = $1 AND id = $2 AND expires > $3
 		RETURNING kind, id, value, indexes, expires, version`)
-	entryAny    = plain(`SELECT 1 FROM ephemeral WHERE expires > $1 AND (`) // its keys follow
+	entryAny    = anyOf(maxAny) // by the number of keys, less one
 	entryDelete = plain(`DELETE FROM ephemeral WHERE kind = $1 AND id = $2`)
 	entryList   = plain(`SELECT e.kind, e.id, e.value, e.indexes, e.expires, e.version FROM ephemeral_indexes x
 		JOIN ephemeral e ON e.kind = x.kind AND e.id = x.id
@@ -41,6 +41,19 @@ var (
 	hitsSweep = plain(`DELETE FROM ephemeral_hits WHERE ends <= $1 AND (kind, id) IN
 		(SELECT kind, id FROM ephemeral_hits WHERE ends <= $1 ORDER BY ends LIMIT $2)`)
 )
+
+const maxAny = 8 // keys of one statement
+
+// anyOf makes the statements that look for up to so many keys: each is a fixed text, so that SQLite reads it once.
+func anyOf(keys int) []statement {
+	var found []statement
+	test := ""
+	for i := range keys {
+		test += fmt.Sprintf(" OR (kind = $%d AND id = $%d)", 2*i+2, 2*i+3)
+		found = append(found, plain(`SELECT 1 FROM ephemeral WHERE expires > $1 AND (`+strings.TrimPrefix(test, " OR ")+`) LIMIT 1`))
+	}
+	return found
+}
 
 // Ephemeral is the session.Store on tables of the database, so that a restart signs nobody out.
 type Ephemeral struct{ q *queries }
@@ -144,20 +157,14 @@ func (e Ephemeral) Any(ctx context.Context, keys ...session.Key) (bool, error) {
 	if len(keys) == 0 {
 		return false, nil
 	}
-	text := strings.Builder{}
-	text.WriteString(entryAny.text)
-	args := []any{e.now()}
-	for i, key := range keys {
-		if i > 0 {
-			text.WriteString(" OR ")
-		}
+	args := make([]any, 1, 1+2*maxAny)
+	args[0] = e.now()
+	for _, key := range keys[:min(len(keys), maxAny)] {
 		args = append(args, string(key.Kind), key.ID)
-		fmt.Fprintf(&text, "(kind = $%d AND id = $%d)", len(args)-1, len(args))
 	}
-	text.WriteString(") LIMIT 1")
-	_, err := one(ctx, e.q, e.q.read, value[int], statement{text: text.String()}, args...)
+	_, err := one(ctx, e.q, e.q.read, value[int], entryAny[len(args)/2-1], args...)
 	if errors.Is(err, store.ErrNotFound) {
-		return false, nil
+		return e.Any(ctx, keys[min(len(keys), maxAny):]...)
 	}
 	return err == nil, err
 }

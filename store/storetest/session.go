@@ -192,10 +192,14 @@ func testDelete(t *testing.T, s sessionSuite) {
 
 func testAny(t *testing.T, s sessionSuite) {
 	s.mustCreate(t, key("a"), s.entry(""))
+	var many []session.Key
+	for range 20 {
+		many = append(many, key("x"))
+	}
 	for _, c := range []struct {
 		keys []session.Key
 		want bool
-	}{{nil, false}, {[]session.Key{key("x")}, false}, {[]session.Key{key("x"), key("a"), key("y")}, true}, {[]session.Key{{Kind: session.KindFlow, ID: "a"}}, false}} {
+	}{{nil, false}, {[]session.Key{key("x")}, false}, {[]session.Key{key("x"), key("a"), key("y")}, true}, {[]session.Key{{Kind: session.KindFlow, ID: "a"}}, false}, {many, false}, {append(many, key("a")), true}} {
 		if found, err := s.store.Any(t.Context(), c.keys...); err != nil || found != c.want {
 			t.Errorf("Any(%v) = %v, %v", c.keys, found, err)
 		}
