@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -112,7 +113,7 @@ func numbered(message string) string {
 		{"expected length <= ", "This has to have at most ", " characters."},
 	} {
 		if rest, found := strings.CutPrefix(message, w.prefix); found {
-			return w.before + strings.ReplaceAll(strings.Trim(rest, `"`), ", ", " or ") + w.after
+			return w.before + strings.ReplaceAll(plainNumber(strings.Trim(rest, `"`)), ", ", " or ") + w.after
 		}
 	}
 	switch {
@@ -125,4 +126,13 @@ func numbered(message string) string {
 	default:
 		return message
 	}
+}
+
+// plainNumber writes out what huma gives as 3.1536e+08. Other texts pass as they are.
+func plainNumber(text string) string {
+	number, err := strconv.ParseFloat(text, 64)
+	if err != nil || !strings.Contains(text, "e+") {
+		return text
+	}
+	return strconv.FormatFloat(number, 'f', -1, 64)
 }

@@ -27,7 +27,7 @@ func newSecret(name string, now time.Time) (provider.ClientSecret, secret.Text) 
 // that takes no secret.
 func (r *Registry) AddSecret(ctx context.Context, scope tenancy.Scope, client id.Client, name string, expires time.Time) (provider.ClientSecret, secret.Text, error) {
 	made, text := newSecret(strings.TrimSpace(name), r.now())
-	made.Expires = expires.UTC()
+	made.Expires = expires.UTC().Truncate(time.Microsecond)
 	switch {
 	case made.Name == "":
 		return provider.ClientSecret{}, secret.Text{}, refused("name", "Say what the secret is for.")

@@ -2,6 +2,8 @@ package config
 
 import (
 	"fmt"
+	"net/netip"
+	"net/url"
 	"slices"
 )
 
@@ -14,6 +16,8 @@ func (c *Config) Notes() Problems {
 		for j, scope := range client.Scopes {
 			notes = append(notes, c.misspelt(fmt.Sprintf("%s.scopes[%d]", path, j), scope)...)
 		}
+		notes = append(notes, c.unreachable(path+".backchannel_logout_uri", client.BackchannelLogoutURI)...)
+		notes = append(notes, c.unreachable(path+".jwks_uri", client.JWKSURI)...)
 	}
 	for i, connector := range c.Connectors {
 		path := fmt.Sprintf("connectors[%d]", i)
@@ -31,6 +35,24 @@ func (c *Config) undeclared(path, slug string) Problems {
 		return nil
 	}
 	return Problems{c.ProblemAt(path, fmt.Sprintf("%q is not declared under organizations; it must exist in the database", slug))}
+}
+
+// unreachable: a private address is valid, but nothing is sent there unless it is listed. What a name stands for is not looked up here.
+func (c *Config) unreachable(path, address string) Problems {
+	target, err := url.Parse(address)
+	if err != nil {
+		return nil
+	}
+	host := target.Hostname()
+	if host == "localhost" {
+		host = "127.0.0.1"
+	}
+	ip, err := netip.ParseAddr(host)
+	listed := func(network netip.Prefix) bool { return network.Contains(ip) }
+	if err != nil || !(ip.IsLoopback() || ip.IsPrivate()) || slices.ContainsFunc(c.Outgoing.AllowPrivate, listed) {
+		return nil
+	}
+	return Problems{c.ProblemAt(path, fmt.Sprintf("Gatehouse asks nothing of the private address %s unless outgoing.allow_private lists it", ip))}
 }
 
 // misspelt: a client may have scopes of its own, but hardly one that differs from a standard one by a letter or two.

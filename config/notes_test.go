@@ -17,8 +17,12 @@ func TestNotes(t *testing.T) {
 		"clients:",
 		"  - {id: a, public: true, redirect_uris: [https://x.example/], organization: nope, scopes: [opnid, metrics, email]}",
 		"  - {id: b, public: true, redirect_uris: [https://x.example/], organization: harbour}",
+		"  - {id: d, public: true, redirect_uris: [https://x.example/], backchannel_logout_uri: 'http://localhost:9000/'}",
+		"  - {id: e, auth_method: private_key_jwt, redirect_uris: [https://x.example/], jwks_uri: 'https://10.20.1.1/', backchannel_logout_uri: 'https://10.21.1.1/'}",
+		"  - {id: f, public: true, redirect_uris: [https://x.example/], backchannel_logout_uri: 'https://192.0.2.7/'}",
 		"connectors:",
 		"  - {id: c, kind: oidc, organization: default, provisioning: create, join_organization: elsewhere}",
+		"outgoing: {allow_private: [10.20.0.0/16]}",
 	}, "\n")), lookup())
 	if err != nil {
 		t.Fatal(err)
@@ -26,7 +30,9 @@ func TestNotes(t *testing.T) {
 	want := strings.Join([]string{
 		`3:78: clients[0].organization: "nope" is not declared under organizations; it must exist in the database`,
 		`3:93: clients[0].scopes[0]: "opnid" means nothing to Gatehouse itself; did you mean "openid"?`,
-		`6:89: connectors[0].join_organization: "elsewhere" is not declared under organizations; it must exist in the database`,
+		`5:88: clients[2].backchannel_logout_uri: Gatehouse asks nothing of the private address 127.0.0.1 unless outgoing.allow_private lists it`,
+		`6:136: clients[3].backchannel_logout_uri: Gatehouse asks nothing of the private address 10.21.1.1 unless outgoing.allow_private lists it`,
+		`9:89: connectors[0].join_organization: "elsewhere" is not declared under organizations; it must exist in the database`,
 	}, "\n")
 	if diff := cmp.Diff(want, c.Notes().Error()); diff != "" {
 		t.Error(diff)

@@ -131,6 +131,17 @@ const (
 	scopeIdentity = "" // what every client is told, whatever it asks for
 )
 
+// askedWords says all that a request asks for.
+func askedWords(request provider.AuthorizeRequest) []string {
+	words := []string{scopeWords(scopeIdentity)}
+	for _, scope := range request.Asked() {
+		if scope != scopeOpenID {
+			words = append(words, scopeWords(scope))
+		}
+	}
+	return words
+}
+
 // scopeWords says for people what a scope gives.
 func scopeWords(scope string) string {
 	switch scope {

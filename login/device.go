@@ -121,18 +121,16 @@ func errDeviceGone(cause error) error {
 func (h *Handler) showApprove(w http.ResponseWriter, r *http.Request, v *visit, d decision) error {
 	asked := v.device
 	view := ui.DeviceApprove{
-		Action: action(deviceFormPath, v), SwitchAction: action(switchPath, v), Flow: v.open.id, Code: provider.ShownUserCode(v.open.flow().Device),
+		Action: action(deviceFormPath, v), SwitchAction: action(switchPath, v), Flow: v.open.id, Agreement: v.facts.agreement(d.organization.ID), Code: provider.ShownUserCode(v.open.flow().Device),
 		ClientName: v.facts.clientName(), Account: label(v.facts.standing.User), Address: asked.Address,
-		SameNetwork: web.Network(asked.Address) == h.network(r), Asked: about(h.Now().Sub(asked.Asked)) + " ago", Scopes: scopeTexts(asked.Scopes),
-	}
-	if d.organization != nil {
-		view.OrganizationName = d.organization.Name
+		SameNetwork: web.Network(asked.Address) == h.network(r), Asked: about(h.Now().Sub(asked.Asked)) + " ago", Scopes: askedWords(asked.AuthorizeRequest),
+		OrganizationName: d.organization.Name,
 	}
 	return h.Pages.Render(w, http.StatusOK, view)
 }
 
 // decideDevice takes the person's word. The flow ends here, in the very request that was decided about: nobody else's session can come
-// in between.
+// in between. What the page showed is what is approved, see agreement; else it is shown again.
 func (h *Handler) decideDevice(w http.ResponseWriter, r *http.Request) error {
 	v, d, err := h.at(w, r, stepApprove)
 	if err != nil {
@@ -140,6 +138,9 @@ func (h *Handler) decideDevice(w http.ResponseWriter, r *http.Request) error {
 	}
 	switch r.PostFormValue("decision") {
 	case "approve":
+		if r.PostFormValue("agreement") != v.facts.agreement(d.organization.ID) {
+			return errWrongStep
+		}
 		return h.finish(w, r, v, d)
 	case "deny":
 		return h.denyDevice(w, r, v)
@@ -159,9 +160,16 @@ func (h *Handler) denyDevice(w http.ResponseWriter, r *http.Request, v *visit) e
 	return h.settled(w, r, h.Provider.DenyDevice(r.Context(), v.open.flow().Device), deviceDeniedPath)
 }
 
-// approveDevice ends a flow for a device.
-func (h *Handler) approveDevice(w http.ResponseWriter, r *http.Request, code string, a provider.Authorization) error {
-	return h.settled(w, r, h.Provider.ApproveDevice(r.Context(), code, a), deviceApprovedPath)
+// approveDevice ends a flow for a device. Its page is a question of consent, too: the answer is kept, so that people find it and can take it back.
+func (h *Handler) approveDevice(w http.ResponseWriter, r *http.Request, v *visit, live *session.Session, d decision) error {
+	ctx, request, authorization := r.Context(), v.facts.request, authorizationOf(live, d)
+	if !request.Client.FirstParty {
+		authorization.Consent = true
+		if err := h.Provider.Agree(ctx, live.User, request.Client.ID, d.organization.ID, request.Asked()); err != nil {
+			return err
+		}
+	}
+	return h.settled(w, r, h.Provider.ApproveDevice(ctx, v.open.flow().Device, authorization), deviceApprovedPath)
 }
 
 func (h *Handler) settled(w http.ResponseWriter, r *http.Request, err error, path string) error {
@@ -199,20 +207,4 @@ func (h *Handler) deviceScreen(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return h.Pages.Render(w, http.StatusOK, ui.DeviceScreen{Code: code, Address: h.Issuer + devicePath, QR: drawn})
-}
-
-// scopeTexts say in words what scopes let a client do; those of siblings stand as they are.
-func scopeTexts(scopes []string) []string {
-	texts := map[string]string{
-		"openid": "know who you are", "profile": "see your name, username and language", "email": "see your e-mail address",
-		"groups": "see your groups", "permissions": "see what you may do", "offline_access": "stay signed in until you end it",
-	}
-	said := make([]string, len(scopes))
-	for i, scope := range scopes {
-		said[i] = scope
-		if text, known := texts[scope]; known {
-			said[i] = text
-		}
-	}
-	return said
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -52,7 +53,13 @@ func (b *browser) enter(code string) page {
 }
 
 func (b *browser) decide(p page, decision string) page {
-	return b.post("/signin/device", url.Values{"flow": {flowOf(p)}, "decision": {decision}})
+	return b.post("/signin/device", url.Values{"flow": {flowOf(p)}, "agreement": agreementOf(p), "decision": {decision}})
+}
+
+// agreementOf is what the page of a question would have its button agree to; nothing for other pages.
+func agreementOf(p page) []string {
+	found := regexp.MustCompile(`name="agreement" value="([^"]+)"`).FindStringSubmatch(p.text)
+	return found[min(1, len(found)):]
 }
 
 // TestDevice is the whole way: code, sign-in, question, answer.
@@ -66,7 +73,7 @@ func TestDevice(t *testing.T) {
 	wantStatus(t, p, http.StatusOK, "Television")
 	flow := flowOf(p)
 	p = b.password(flow, "ada", goodPassword)
-	for _, want := range []string{"Is this your device?", "Television", tv.UserCode, "ada@x.example", "Harbour", "127.0.0.1, your network", "know who you are", "stay signed in", "siblings.read"} {
+	for _, want := range []string{"Is this your device?", "Television", tv.UserCode, "ada@x.example", "Harbour", "127.0.0.1, your network", "Know that it is you", "Keep this access", "siblings.read"} {
 		if !strings.Contains(p.text, want) {
 			t.Errorf("the question does not say %q: %s", want, visible(p))
 		}
@@ -96,7 +103,7 @@ func TestDeviceIsNotForOthers(t *testing.T) {
 	tv, b, other := h.device("tv"), h.browser(), h.browser()
 	p := b.password(flowOf(b.enter(tv.UserCode)), "ada", goodPassword)
 	wantStatus(t, other.decide(p, "approve"), http.StatusBadRequest, "no longer valid")
-	form := url.Values{"flow": {flowOf(p)}, "decision": {"approve"}}
+	form := url.Values{"flow": {flowOf(p)}, "agreement": agreementOf(p), "decision": {"approve"}}
 	wantStatus(t, b.send(http.MethodPost, "/signin/device", form, "Sec-Fetch-Site", "cross-site"), http.StatusForbidden, "another site")
 	wantStatus(t, b.send(http.MethodPost, "/device", url.Values{"user_code": {tv.UserCode}}, "Sec-Fetch-Site", "cross-site"), http.StatusForbidden, "another site")
 	wantStatus(t, b.get("/signin/device?"+form.Encode()), http.StatusOK, "Is this your device?")

@@ -45,7 +45,7 @@ func (h *Handler) finish(w http.ResponseWriter, r *http.Request, v *visit, d dec
 	}
 	switch {
 	case flow.Device != "":
-		return h.approveDevice(w, r, flow.Device, authorizationOf(live, d))
+		return h.approveDevice(w, r, v, live, d)
 	case flow.Params == nil:
 		http.Redirect(w, r, flow.home(), http.StatusSeeOther)
 		return nil

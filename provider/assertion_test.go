@@ -179,8 +179,8 @@ func TestAssertionRace(t *testing.T) {
 		key := madeKeys()["p256"]
 		f.registerSigning(func(c *provider.Client) { c.JWKS = keySet(t, key) })
 		for range 5 {
-			assertion, won := asserting(f.good().signed(t, key, jose.ES256)), 0
-			for _, got := range race(16, func() answer { return f.post(assertion) }) {
+			assertion, post, won := asserting(f.good().signed(t, key, jose.ES256)), f.onTwoNodes(), 0
+			for _, got := range race(16, func() answer { return post(assertion) }) {
 				if got.status == http.StatusOK {
 					won++
 					continue

@@ -166,6 +166,9 @@ func (p *Provider) redirectTarget(ctx context.Context, params url.Values) (Clien
 	if err != nil {
 		return Client{}, err
 	}
+	if params.Get("redirect_uri") == "" {
+		return Client{}, invalidRequest("The address to return to (redirect_uri) is missing.")
+	}
 	if !matchRedirectURI(client.RedirectURIs, params.Get("redirect_uri")) {
 		return Client{}, invalidRequest("The address to return to (redirect_uri) is not one that is registered for the application.")
 	}

@@ -159,9 +159,9 @@ func race[T any](n int, what func() T) []T {
 
 // codeRace: of many who show one code, one redeems it, the others get invalid_grant, and what the one got is worth nothing.
 func codeRace(t *testing.T, f *fixture, scope string, exactly bool) {
-	code := f.code(request("scope", scope))
+	code, post := f.code(request("scope", scope)), f.onTwoNodes()
 	var won []answer
-	for _, got := range race(16, func() answer { return f.post(redeem(code)) }) {
+	for _, got := range race(16, func() answer { return post(redeem(code)) }) {
 		if got.status == http.StatusOK {
 			won = append(won, got)
 			continue
@@ -180,7 +180,7 @@ func codeRace(t *testing.T, f *fixture, scope string, exactly bool) {
 }
 
 func TestCodeRace(t *testing.T) {
-	onEachDatabase(t, func(t *testing.T, f *fixture) {
+	onEachStore(t, func(t *testing.T, f *fixture) {
 		for range 5 {
 			codeRace(t, f, "openid", true)
 			codeRace(t, f, "openid offline_access", false) // a loser's revocation may come before the winner's grant is written

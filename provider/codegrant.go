@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/ory/fosite"
 
@@ -27,6 +28,7 @@ type code struct {
 	Nonce         string
 	Challenge     string // PKCE, S256
 	Authorization Authorization
+	Granted       time.Time // when the user did
 	Grant         id.Grant
 	Redeemed      bool
 }
@@ -51,7 +53,7 @@ func (g *codeGrant) HandleAuthorizeEndpointRequest(ctx context.Context, request 
 		Client: client.ID, RedirectURI: form.Get("redirect_uri"), Scopes: client.grantable(request.GetRequestedScopes()),
 		Nonce: form.Get("nonce"), Challenge: form.Get("code_challenge"),
 		Audience: session.asked.Resources, Claims: session.asked.Claims,
-		Authorization: session.authorization, Grant: id.New[id.Grant](),
+		Authorization: session.authorization, Granted: g.now(), Grant: id.New[id.Grant](),
 	}
 	token := secret.Random(32)
 	if err := g.codes.Create(ctx, token, made, g.now().Add(g.Lifetimes.Code)); err != nil {
@@ -90,6 +92,10 @@ func (g *codeGrant) HandleTokenEndpointRequest(ctx context.Context, request fosi
 
 // begin makes a grant of what a user has agreed to, and says in the session what to issue.
 func (g *codeGrant) begin(ctx context.Context, client Client, redeemed code, request fosite.AccessRequester, session *grantSession) error {
+	var err error
+	if redeemed.Scopes, err = scopesNow(client, (&fositeClient{Client: client}).grantable(redeemed.Scopes), nil); err != nil {
+		return err
+	}
 	audience, err := tokenAudience(client, redeemed.Audience, request.GetRequestForm()[resourceParameter])
 	if err != nil {
 		return err
@@ -104,25 +110,35 @@ func (g *codeGrant) begin(ctx context.Context, client Client, redeemed code, req
 			return err
 		}
 	}
-	if err := g.checkConsent(ctx, redeemed.Authorization, session.issue.grant); err != nil {
+	if err := g.checkConsent(ctx, client, redeemed.Authorization, session.issue.grant); err != nil {
 		return err
 	}
-	return g.checkSession(ctx, session.issue.grant)
+	return g.checkEnds(ctx, session.issue.grant, redeemed.Granted)
 }
 
-// checkSession refuses what was written for a session that has ended meanwhile; see EndSession. The client takes part in every other.
-func (g *codeGrant) checkSession(ctx context.Context, grant Grant) error {
+// checkEnds refuses what was written for a session that has ended meanwhile, or for a user who has taken back what he let the client see; see
+// EndSession and EndConsent. The client takes part in every other session.
+func (g *codeGrant) checkEnds(ctx context.Context, grant Grant, granted time.Time) error {
 	if err := g.join(ctx, grant); err != nil {
 		return err
 	}
+	found, err := g.Ephemeral.Any(ctx, deniedSession(grant.Session), deniedConsent(grant.User, grant.Client))
+	if err != nil || !found {
+		return err
+	}
+	why := "The session has ended."
 	ended, err := g.Ephemeral.Any(ctx, deniedSession(grant.Session))
+	if err == nil && !ended {
+		why = errTakenBack
+		ended, err = g.takenBack(ctx, grant.User, grant.Client, granted.Unix())
+	}
 	if err != nil || !ended {
 		return err
 	}
 	if err := g.revoke(ctx, grant.ID); err != nil {
 		return err
 	}
-	return invalidGrant("The session has ended.")
+	return invalidGrant(why)
 }
 
 // ours unwraps what fosite hands back, and checks that the client may use the grant.
@@ -184,7 +200,7 @@ func (c code) check(client Client, redirectURI, verifier string) error {
 	case c.Client != client.ID:
 		return invalidGrant("The code belongs to another client.")
 	case !client.serves(c.Authorization.Organization):
-		return invalidGrant("The client belongs to another organization by now.")
+		return errMoved()
 	case c.RedirectURI != redirectURI:
 		return invalidGrant("The redirect_uri is not the one of the authorization request.")
 	case !verifies(c.Challenge, verifier):
@@ -193,6 +209,8 @@ func (c code) check(client Client, redirectURI, verifier string) error {
 		return nil
 	}
 }
+
+func errMoved() error { return invalidGrant("The client belongs to another organization by now.") }
 
 // verifies compares a PKCE verifier with its S256 challenge (RFC 7636 sections 4.1 and 4.6).
 func verifies(challenge, verifier string) bool {

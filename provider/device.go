@@ -41,6 +41,7 @@ type device struct {
 	Polled        time.Time // last
 	State         deviceState
 	Authorization Authorization // once approved
+	Approved      time.Time
 }
 
 type deviceState string
@@ -215,10 +216,10 @@ func (p *Provider) ApproveDevice(ctx context.Context, userCode string, a Authori
 	if err != nil {
 		return err
 	}
-	if own := request.Client.Organization; own != "" && own != a.Organization {
+	if !request.Client.serves(a.Organization) {
 		return &AuthorizeError{Code: "access_denied", Description: "The client belongs to another organization."}
 	}
-	return p.settleDevice(ctx, userCode, func(d *device) { d.State, d.Authorization = deviceApproved, a })
+	return p.settleDevice(ctx, userCode, func(d *device) { d.State, d.Authorization, d.Approved = deviceApproved, a, p.now() })
 }
 
 // DenyDevice tells the device with a user code that its user does not want it; errors as of ApproveDevice.

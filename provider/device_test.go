@@ -252,7 +252,7 @@ func TestDeviceErrors(t *testing.T) {
 		if got.status >= http.StatusInternalServerError || got.header.Get("Cache-Control") != "no-store" || got.header.Get("Content-Type") != "application/json" {
 			t.Errorf("%s: %d %v", name, got.status, got.header)
 		}
-		fmt.Fprintf(&all, "# %s\n%d %s\n%s\n\n", name, got.status, got.header.Get("WWW-Authenticate"), got.body)
+		all.WriteString(wire(name, got))
 	}
 	tell("begin: no client", f.sendDevice(form("scope", "openid")))
 	tell("begin: unknown client", f.sendDevice(form("client_id", "nobody")))
@@ -276,6 +276,16 @@ func TestDeviceErrors(t *testing.T) {
 	tell("poll: too early", f.post(polling(b.DeviceCode)))
 	must(t, f.DenyDevice(t.Context(), b.UserCode))
 	tell("poll: denied", f.post(polling(b.DeviceCode)))
+	used, late := f.begin(), f.begin()
+	must(t, f.ApproveDevice(t.Context(), used.UserCode, f.authorization()))
+	f.wantToken(f.post(polling(used.DeviceCode)))
+	tell("poll: used before", f.post(polling(used.DeviceCode)))
+	f.clock.advance(10 * time.Minute)
+	tell("poll: expired", f.post(polling(late.DeviceCode)))
+	for range 100 {
+		f.begin()
+	}
+	tell("begin: too many", f.sendDevice(form("client_id", "tv")))
 	golden(t, "device_errors.txt", all.Bytes())
 	if text := f.logs.String(); strings.Contains(text, b.DeviceCode) || strings.Contains(text, b.UserCode) {
 		t.Error("a code stands in the log")

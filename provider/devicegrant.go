@@ -36,8 +36,12 @@ func (g *deviceGrant) HandleTokenEndpointRequest(ctx context.Context, request fo
 	if err != nil {
 		return err
 	}
+	if !client.serves(approved.Authorization.Organization) {
+		return errMoved()
+	}
 	return g.begin(ctx, client, code{
-		Client: approved.Client, Scopes: approved.Scopes, Audience: approved.Audience, Authorization: approved.Authorization, Grant: id.New[id.Grant](),
+		Client: approved.Client, Scopes: approved.Scopes, Audience: approved.Audience, Authorization: approved.Authorization, Granted: approved.Approved,
+		Grant: id.New[id.Grant](),
 	}, request, session)
 }
 

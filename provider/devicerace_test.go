@@ -19,7 +19,8 @@ func TestDeviceRace(t *testing.T) {
 			b := f.begin()
 			must(t, f.ApproveDevice(t.Context(), b.UserCode, f.authorization()))
 			var won []answer
-			for _, got := range race(16, func() answer { return f.post(polling(b.DeviceCode)) }) {
+			post := f.onTwoNodes()
+			for _, got := range race(16, func() answer { return post(polling(b.DeviceCode)) }) {
 				if got.status == http.StatusOK {
 					won = append(won, got)
 					continue

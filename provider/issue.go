@@ -24,6 +24,7 @@ type issue struct {
 	grant   Grant    // of a user; zero for client credentials
 	subject Subject  // of that user
 	scopes  []string // of this access token
+	narrow  bool     // to fewer scopes than were granted, as the client asked
 	aud     []string // narrower than what the client is registered for; empty = all of that
 	nonce   string   // for the ID token of a code
 	refresh string   // refresh token, "" = none
@@ -129,6 +130,9 @@ func (p *Provider) accessToken(ctx context.Context, i issue, now time.Time) (str
 			return "", err
 		}
 		claims.Wanted = asked.Userinfo
+		if i.narrow {
+			maps.DeleteFunc(claims.Wanted, func(name string, _ *wish) bool { return !slices.Contains(i.scopes, claimScope(name)) })
+		}
 	}
 	if i.client.AccessTokenFormat == FormatOpaque {
 		return p.newOpaque(ctx, claims)

@@ -17,6 +17,8 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"gatehouse/audit"
+	"gatehouse/internal/id"
 	"gatehouse/internal/seal"
 	"gatehouse/store"
 )
@@ -34,8 +36,9 @@ const rsaBits = 2048
 func SigningAlgorithms() []string { return []string{algES256, algRS256, algEdDSA} }
 
 // KeyManager changes the signing keys of an installation, for all its nodes: they notice within a minute. All fields are required but
-// those of Lifetimes, which must be the provider's.
+// those of Lifetimes, which must be the provider's, and Reason: who rotates and revokes, as the audit log has it.
 type KeyManager struct {
+	Reason    string
 	Store     SigningKeys
 	Seal      *seal.Keys
 	Now       func() time.Time
@@ -117,7 +120,7 @@ func (m KeyManager) promote(ctx context.Context, next SigningKey) error {
 	}
 	// The second minute is for nodes that go on with the old key until they notice.
 	retires := now.Add(max(lifetimes.Access, lifetimes.ID) + 2*reloadEvery)
-	if err := m.Store.PromoteSigningKey(ctx, next.ID, now, retires); err != nil {
+	if err := m.Store.PromoteSigningKey(ctx, next.ID, now, retires, m.event("key.rotated", next)); err != nil {
 		return err
 	}
 	return m.ensureKey(ctx, next.Algorithm, KeyNext)
@@ -127,13 +130,29 @@ func (m KeyManager) promote(ctx context.Context, next SigningKey) error {
 // node. If it was the current one, the next one signs from now on. Services that have read the JWKS before go on believing the key until they
 // read it again. store.ErrNotFound if there is no such key.
 func (m KeyManager) Revoke(ctx context.Context, kid string) error {
-	if err := m.Store.RevokeSigningKey(ctx, kid, m.Now().UTC()); err != nil {
+	keys, err := m.Store.SigningKeys(ctx)
+	if err != nil {
+		return fmt.Errorf("revoke key: %w", err)
+	}
+	i := slices.IndexFunc(keys, func(key SigningKey) bool { return key.ID == kid })
+	if i < 0 {
+		return fmt.Errorf("revoke key: %w", store.ErrNotFound)
+	}
+	if err := m.Store.RevokeSigningKey(ctx, kid, m.Now().UTC(), m.event("key.revoked", keys[i])); err != nil {
 		return fmt.Errorf("revoke key: %w", err)
 	}
 	if err := m.ensure(ctx); err != nil {
 		return fmt.Errorf("replace the revoked key: %w", err)
 	}
 	return nil
+}
+
+// event says of a key, in the state that it was found in, what became of it.
+func (m KeyManager) event(action string, key SigningKey) audit.Event {
+	return audit.Event{
+		ID: id.New[string](), At: m.Now().UTC().Truncate(time.Microsecond), Reason: m.Reason, Action: action, Object: key.ID,
+		Detail: map[string]string{"algorithm": key.Algorithm, "state": string(key.State)},
+	}
 }
 
 // Sweep deletes retired keys whose ID tokens nobody needs to understand as hints any more, and returns how many. A client may show

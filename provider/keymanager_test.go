@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"gatehouse/audit"
+	"gatehouse/internal/id"
 	"gatehouse/provider"
 	"gatehouse/store"
 )
@@ -282,7 +284,7 @@ func (f *fixture) withoutKeys(algorithm string) {
 	f.t.Helper()
 	for range 2 { // the next one becomes current
 		kid, _ := ownKey(f.t, f, algorithm, provider.KeyCurrent)
-		must(f.t, f.db.RevokeSigningKey(f.t.Context(), kid, f.clock.Now()))
+		must(f.t, f.db.RevokeSigningKey(f.t.Context(), kid, f.clock.Now(), audit.Event{ID: id.New[string]()}))
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"sync/atomic"
 	"testing"
 
 	"github.com/go-chi/chi/v5"
@@ -24,6 +26,18 @@ func (f *fixture) node() *fixture {
 	other.Mount(router)
 	other.handler = router
 	return &other
+}
+
+// onTwoNodes posts as a client does that a balancer sends to one node and to the other.
+func (f *fixture) onTwoNodes() func(url.Values) answer {
+	f.t.Helper()
+	other, turn := f.node(), atomic.Int64{}
+	return func(values url.Values) answer {
+		if turn.Add(1)%2 == 0 {
+			return other.post(values)
+		}
+		return f.post(values)
+	}
 }
 
 // TestRevocationReachesEveryNode: what one node revokes, another, which has accepted it a moment before, refuses at each of its endpoints.

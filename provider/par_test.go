@@ -10,11 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"gatehouse/internal/secret"
-	"gatehouse/internal/testenv"
 	"gatehouse/provider"
 	"gatehouse/session"
-	"gatehouse/store/redisdb"
 )
 
 // pushForm is a good request of "web", with its secret; pairs as in request.
@@ -113,7 +110,7 @@ func TestRequestURIIsSpent(t *testing.T) {
 }
 
 func TestRequestURIIsTakenOnce(t *testing.T) {
-	takenOnce := func(t *testing.T, f *fixture) {
+	onEachStore(t, func(t *testing.T, f *fixture) {
 		brought, won := f.push(pushForm()), 0
 		for _, got := range race(16, func() error { _, err := f.ParseAuthorize(t.Context(), brought); return err }) {
 			if got == nil {
@@ -125,16 +122,6 @@ func TestRequestURIIsTakenOnce(t *testing.T) {
 		if won != 1 {
 			t.Errorf("%d took the request", won)
 		}
-	}
-	onEachDatabase(t, takenOnce)
-	t.Run("redis", func(t *testing.T) {
-		f := open(t)
-		db, err := redisdb.Open(t.Context(), redisdb.Options{URL: secret.New(testenv.Redis(t)), Prefix: "test:" + secret.Token(6) + ":", Now: f.clock.Now})
-		must(t, err)
-		t.Cleanup(func() { _ = db.Close() })
-		f.config.Ephemeral = db
-		f.restart()
-		takenOnce(t, f)
 	})
 }
 

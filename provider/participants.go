@@ -39,7 +39,7 @@ func (p Participant) indexes() []string {
 }
 
 // join notes that a client takes part in a session, if it wants to hear of its end. It comes before the last look at whether the session
-// has ended (checkSession), and EndSession denies the session before it looks for participants: so a client either gets no tokens or is
+// has ended (checkEnds), and EndSession denies the session before it looks for participants: so a client either gets no tokens or is
 // told. A note outlives its session, because the client's own session may: it lasts until nothing that was issued from it can live.
 func (p *Provider) join(ctx context.Context, grant Grant) error {
 	if p.Logouts == nil || grant.Session == "" {

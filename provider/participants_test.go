@@ -176,7 +176,7 @@ func TestGoneClientIsNotTold(t *testing.T) {
 
 // TestRaceEndAndRedeem: 16 codes are redeemed while their session ends. Whoever got tokens is told, and his tokens are dead.
 func TestRaceEndAndRedeem(t *testing.T) {
-	onEachDatabase(t, func(t *testing.T, f *fixture) {
+	onEachStore(t, func(t *testing.T, f *fixture) {
 		f.letLeave()
 		for i := range 8 {
 			raceEndAndRedeem(f, id.Session(fmt.Sprint("session-", i)))

@@ -190,11 +190,11 @@ func TestDenylist(t *testing.T) {
 
 // TestRefreshRace: many refresh with one token at once. All get the same successor, nobody is signed out.
 func TestRefreshRace(t *testing.T) {
-	onEachDatabase(t, func(t *testing.T, f *fixture) {
-		current := f.tokens().Refresh
+	onEachStore(t, func(t *testing.T, f *fixture) {
+		current, post := f.tokens().Refresh, f.onTwoNodes()
 		for range 5 {
 			successors := map[string]bool{}
-			for _, got := range race(16, func() answer { return f.post(refreshing(current)) }) {
+			for _, got := range race(16, func() answer { return post(refreshing(current)) }) {
 				if got.status != http.StatusOK {
 					t.Fatalf("answer: %d %s", got.status, got.body)
 				}
@@ -211,7 +211,7 @@ func TestRefreshRace(t *testing.T) {
 
 // TestRevocationDuringRefresh: whatever a refresh in flight gets out of a grant that is being revoked is worth nothing.
 func TestRevocationDuringRefresh(t *testing.T) {
-	onEachDatabase(t, func(t *testing.T, f *fixture) {
+	onEachStore(t, func(t *testing.T, f *fixture) {
 		for round := range 30 {
 			browser := id.Session(fmt.Sprintf("0190c000-0000-7000-8000-%012d", round))
 			given := f.authorization()
@@ -250,7 +250,7 @@ func TestRevocationDuringRefresh(t *testing.T) {
 
 // TestRevocationDuringCodeExchange: a session that ends while its code is redeemed leaves nothing alive.
 func TestRevocationDuringCodeExchange(t *testing.T) {
-	onEachDatabase(t, func(t *testing.T, f *fixture) {
+	onEachStore(t, func(t *testing.T, f *fixture) {
 		for round := range 30 {
 			given := f.authorization()
 			given.Session = id.Session(fmt.Sprintf("0190d000-0000-7000-8000-%012d", round))

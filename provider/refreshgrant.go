@@ -110,7 +110,10 @@ func (g *refreshGrant) HandleTokenEndpointRequest(ctx context.Context, request f
 	if err != nil {
 		return err
 	}
-	session.issue = issue{client: client, grant: grant, subject: subject, scopes: scopes, aud: audience, refresh: successor}
+	session.issue = issue{
+		client: client, grant: grant, subject: subject, scopes: scopes, aud: audience, refresh: successor,
+		narrow: len(withoutWishes(request.GetRequestedScopes())) > 0,
+	}
 	return nil
 }
 

@@ -2,6 +2,7 @@ package provider_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -68,5 +69,19 @@ func TestRefreshFinishesARevocation(t *testing.T) {
 		f.wantError(f.post(refreshing(first.Refresh)), http.StatusBadRequest, "invalid_grant")
 		f.clock.advance(time.Hour)
 		f.wantError(f.post(refreshing(first.Refresh)), http.StatusBadRequest, "invalid_grant")
+	}
+}
+
+// TestNarrowedTokenTellsLess: a token of fewer scopes, made for somebody who is trusted less, does not tell him what was asked for claim by claim beyond them.
+func TestNarrowedTokenTellsLess(t *testing.T) {
+	f := open(t)
+	got := f.tokens("scope", "openid profile offline_access", "claims", `{"userinfo":{"email":null,"name":null}}`)
+	for scope, want := range map[string][2]bool{"": {true, true}, "openid profile": {false, true}, "openid": {false, false}} {
+		refreshed := f.post(refreshing(got.Refresh, "scope", scope))
+		got.Refresh = refreshed.Refresh
+		told := f.userinfo(refreshed.Access).body
+		if has := [2]bool{strings.Contains(told, `"email"`), strings.Contains(told, `"name"`)}; has != want {
+			t.Errorf("scope %q: %s", scope, told)
+		}
 	}
 }

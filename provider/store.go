@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"gatehouse/audit"
 	"gatehouse/internal/id"
 )
 
@@ -132,11 +133,11 @@ type SigningKeys interface {
 	// CreateSigningKey writes a key; store.ErrConflict if its state is next or current and its algorithm has one in that state.
 	CreateSigningKey(ctx context.Context, key SigningKey) error
 	// PromoteSigningKey makes the next key of an algorithm current, activated at the given time, and the current one retired until
-	// retires, in one transaction. store.ErrStale if next is not the given key any more.
-	PromoteSigningKey(ctx context.Context, next string, at, retires time.Time) error
+	// retires, and records the event, in one transaction. store.ErrStale, and no event, if next is not the given key any more.
+	PromoteSigningKey(ctx context.Context, next string, at, retires time.Time, event audit.Event) error
 	// RevokeSigningKey removes a key, in whatever state. If it was current, the next key of its algorithm becomes current, activated
-	// at the given time, in the same transaction. store.ErrNotFound if it is not there.
-	RevokeSigningKey(ctx context.Context, kid string, at time.Time) error
+	// at the given time, in the same transaction, which records the event. store.ErrNotFound, and no event, if it is not there.
+	RevokeSigningKey(ctx context.Context, kid string, at time.Time, event audit.Event) error
 	// DeleteSigningKeys removes retired keys with Retires before the given time.
 	DeleteSigningKeys(ctx context.Context, before time.Time) (int, error)
 }

@@ -66,9 +66,12 @@ func (p *Provider) writeSigned(w http.ResponseWriter, r *http.Request, client Cl
 	write(w, http.StatusOK, "application/jwt", []byte(token))
 }
 
-// subjectFor describes the token's client and user, if both are still there; else store.ErrNotFound.
+// subjectFor describes the token's client and user, if both are still there, and the client still where the token is from; else store.ErrNotFound.
 func (p *Provider) subjectFor(ctx context.Context, token AccessToken) (Client, Subject, error) {
 	client, err := p.clients.find(ctx, token.Client)
+	if err == nil && !client.serves(token.Organization) {
+		err = store.ErrNotFound
+	}
 	if err != nil {
 		return Client{}, Subject{}, err
 	}

@@ -14,6 +14,7 @@ type DeviceApprove struct {
 	Action           string
 	SwitchAction     string // for somebody else; posts "flow"
 	Flow             string
+	Agreement        string // to what exactly; posted along
 	Code             string // as the device shows it
 	ClientName       string
 	Account          string

@@ -61,7 +61,7 @@ func views(text string) map[string]ui.View {
 		"confirm-email":    ui.ConfirmEmail{Action: "/a", Token: text},
 		"device-code":      ui.DeviceCode{Action: "/device"},
 		"device-code-full": ui.DeviceCode{Action: "/device", Code: text, Alert: alert},
-		"device-approve":   ui.DeviceApprove{Action: "/a", SwitchAction: "/o", Flow: text, Code: text, ClientName: text, Account: text, OrganizationName: text, Address: text, SameNetwork: true, Asked: text, Scopes: []string{text, "openid"}},
+		"device-approve":   ui.DeviceApprove{Action: "/a", SwitchAction: "/o", Flow: text, Agreement: text, Code: text, ClientName: text, Account: text, OrganizationName: text, Address: text, SameNetwork: true, Asked: text, Scopes: []string{text, "openid"}},
 		"device-screen":    ui.DeviceScreen{Code: text, Address: text, QR: ui.QRCode{{true, false}, {false, true}}},
 		"notice":           ui.Notice{Title: text, Text: text, LinkURL: "/signin", LinkText: text},
 		"signed-out":       ui.SignedOut{SignInURL: "/signin"},

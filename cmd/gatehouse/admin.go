@@ -25,7 +25,7 @@ type adminCreateCommand struct {
 
 // Run creates a superuser, the first or another: whoever may run it on the server's database may do anything anyway.
 func (c adminCreateCommand) Run(ctx context.Context, t terminal) error {
-	loaded, err := c.load()
+	loaded, err := c.installed()
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -100,7 +101,7 @@ func clientAttributes(client provider.Client, slug string) []attribute {
 		{"scopes", texts(client.Scopes)},
 		{"audience", texts(client.Audience)},
 		{"access_token_format", client.AccessTokenFormat},
-		{"id_token_signed_response_alg", client.IDTokenAlg},
+		{"id_token_signed_response_alg", cmp.Or(client.IDTokenAlg, "RS256")},
 		{"userinfo_signed_response_alg", client.UserinfoAlg},
 		{"require_pushed_authorization_requests", client.RequirePAR},
 		{"first_party", client.FirstParty},

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
+	"gatehouse/config"
 	"gatehouse/internal/id"
 	"gatehouse/internal/secret"
 	"gatehouse/provider"
@@ -21,7 +23,7 @@ type clientFlags struct {
 	JWKSURI               *string  `name:"jwks-uri" placeholder:"URL" help:"Where that is, instead."`
 	RedirectURI           []string `name:"redirect-uri" sep:"none" placeholder:"URL" help:"Where answers go; may be given several times."`
 	PostLogoutRedirectURI []string `name:"post-logout-redirect-uri" sep:"none" placeholder:"URL" help:"Where people may go after signing out; may be given several times."`
-	GrantType             []string `placeholder:"NAME" help:"authorization_code, refresh_token, client_credentials or the device grant; may be given several times."`
+	GrantType             []string `placeholder:"NAME" help:"authorization_code, refresh_token, client_credentials or urn:ietf:params:oauth:grant-type:device_code; may be given several times."`
 	Scope                 []string `placeholder:"NAME" help:"Scope that it may ask for; may be given several times."`
 	Audience              []string `sep:"none" placeholder:"URI" help:"Service that its tokens are good for; may be given several times."`
 	AccessTokenFormat     *string  `help:"jwt or opaque."`
@@ -31,6 +33,7 @@ type clientFlags struct {
 	FirstParty            *bool    `negatable:"" help:"The operator's own: people are not asked to agree."`
 	ResourceServer        *bool    `negatable:"" help:"May introspect the tokens of its organization; a shared one all."`
 	BackchannelLogoutURI  *string  `name:"backchannel-logout-uri" placeholder:"URL" help:"Is told when a session ends."`
+	BackchannelSession    *bool    `name:"backchannel-logout-session-required" negatable:"" help:"It goes by sid, which is always sent."`
 	ClientURI             *string  `name:"client-uri" placeholder:"URL" help:"Page about it for people."`
 	PolicyURI             *string  `name:"policy-uri" placeholder:"URL" help:"Its privacy policy."`
 	TosURI                *string  `name:"tos-uri" placeholder:"URL" help:"Its terms."`
@@ -77,6 +80,7 @@ func (f clientFlags) change() (func(*provider.Client), error) {
 		given(&c.FirstParty, f.FirstParty)
 		given(&c.ResourceServer, f.ResourceServer)
 		given(&c.BackchannelLogoutURI, f.BackchannelLogoutURI)
+		given(&c.BackchannelSessionNeeded, f.BackchannelSession)
 		c.BackchannelSessionNeeded = c.BackchannelSessionNeeded && c.BackchannelLogoutURI != ""
 		given(&c.URI, f.ClientURI)
 		given(&c.PolicyURI, f.PolicyURI)
@@ -150,8 +154,8 @@ type clientsSecretAddCommand struct {
 	configFlag
 	outputFlag
 	clientArgument
-	Name    string        `required:"" help:"What the secret is for."`
-	Expires time.Duration `placeholder:"2160h" help:"How long it is good for; without, for ever."`
+	Name    string          `required:"" help:"What the secret is for."`
+	Expires config.Duration `placeholder:"90d" help:"How long it is good for, such as 12h or 90d; without, for ever."`
 }
 
 // Run adds a secret.
@@ -159,7 +163,7 @@ func (c clientsSecretAddCommand) Run(ctx context.Context, t terminal) error {
 	return c.inDirectory(ctx, t, func(a *app) error {
 		var end time.Time
 		if c.Expires != 0 {
-			end = time.Now().Add(c.Expires)
+			end = time.Now().Add(time.Duration(c.Expires))
 		}
 		made, text, err := a.clients.AddSecret(ctx, commandLine(), id.Client(c.Client), c.Name, end)
 		if err != nil {
@@ -172,23 +176,50 @@ func (c clientsSecretAddCommand) Run(ctx context.Context, t terminal) error {
 type clientsSecretRemoveCommand struct {
 	configFlag
 	clientArgument
-	Secret string `arg:"" help:"Id of the secret, as \"clients show\" shows it."`
+	Secret string `arg:"" help:"Id of the secret, or its name if no other one of the client has it, as \"clients show\" shows it."`
 }
 
 // Run removes a secret.
 func (c clientsSecretRemoveCommand) Run(ctx context.Context, t terminal) error {
 	return c.inDirectory(ctx, t, func(a *app) error {
-		_, err := a.clients.Client(ctx, commandLine(), id.Client(c.Client))
+		client, err := a.clients.Client(ctx, commandLine(), id.Client(c.Client))
 		if err != nil {
 			return c.unknown(err)
 		}
-		err = a.clients.RemoveSecret(ctx, commandLine(), id.Client(c.Client), c.Secret)
+		secretID, err := secretCalled(client.Secrets, c.Secret)
+		if err != nil {
+			return err
+		}
+		err = a.clients.RemoveSecret(ctx, commandLine(), id.Client(c.Client), secretID)
 		if isNotFound(err) {
-			return errors.New("the client has no such secret; \"clients show\" shows those that it has")
+			return errNoSuchSecret
 		}
 		if err == nil {
 			_, err = fmt.Fprintln(t.out, "The secret is good for nothing any more.")
 		}
 		return c.unknown(err)
 	})
+}
+
+var errNoSuchSecret = errors.New("the client has no such secret; \"clients show\" shows those that it has")
+
+// secretCalled is the id of the secret with this id or, if it is the only one, this name.
+func secretCalled(secrets []provider.ClientSecret, called string) (string, error) {
+	var named []string
+	for _, s := range secrets {
+		if s.ID == called {
+			return s.ID, nil
+		}
+		if s.Name == called {
+			named = append(named, s.ID)
+		}
+	}
+	switch len(named) {
+	case 0:
+		return "", errNoSuchSecret
+	case 1:
+		return named[0], nil
+	default:
+		return "", fmt.Errorf("several secrets are called %q; say the id of one: %s", called, strings.Join(named, ", "))
+	}
 }

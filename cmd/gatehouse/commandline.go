@@ -66,6 +66,20 @@ func (s slugs) of(ctx context.Context, a *app, organization id.Organization) str
 	return s[organization]
 }
 
+// usernames are what users are called, each asked for once.
+type usernames map[id.User]string
+
+// of is the username, or the identifier of a user who has been deleted meanwhile.
+func (u usernames) of(ctx context.Context, a *app, user id.User) string {
+	if u[user] == "" {
+		u[user] = string(user)
+		if found, err := a.directory.User(ctx, commandLine(), user); err == nil {
+			u[user] = found.Username
+		}
+	}
+	return u[user]
+}
+
 // texts are values as a list of texts, never nil.
 func texts[T ~string](values []T) []string {
 	list := make([]string, len(values))

@@ -45,7 +45,7 @@ func TestSessionsCommands(t *testing.T) {
 	d.want(t, 0, "", "correct horse battery\n", "users", "create", "ada")
 	sessions, user := d.signIn(t, "ada")
 	d.signIn(t, "ada")
-	d.want(t, 0, string(user), "", "sessions", "list", "--user", "ada")
+	d.want(t, 0, "  ada   ", "", "sessions", "list", "--user", "ada")
 	headers, err := sessions.OfUser(t.Context(), user)
 	if err != nil || len(headers) != 2 {
 		t.Fatalf("%v, %v", headers, err)

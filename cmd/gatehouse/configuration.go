@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"slices"
 
 	"gatehouse/config"
@@ -12,7 +15,7 @@ import (
 
 // configFlag names the configuration; without one the embedded defaults hold.
 type configFlag struct {
-	Config string `short:"c" type:"path" placeholder:"FILE" help:"Configuration file. Without one, embedded defaults: an SQLite file in ./data."`
+	Config string `short:"c" env:"GATEHOUSE_CONFIG" placeholder:"FILE" help:"Configuration file. Without one, embedded defaults: an SQLite file in ./data."`
 }
 
 func (f configFlag) load() (*config.Config, error) {
@@ -30,9 +33,27 @@ func (f configFlag) load() (*config.Config, error) {
 	return c, nil
 }
 
+// installed loads the configuration of an installation that is there. Who has forgotten the configuration would otherwise make a new one
+// wherever he stands, and be shown that it is empty.
+func (f configFlag) installed() (*config.Config, error) {
+	c, err := f.load()
+	if err != nil || f.Config != "" {
+		return c, err
+	}
+	if path := filepath.Join(c.DataDir, "gatehouse.db"); missing(path) {
+		return nil, fmt.Errorf("there is no database at %s: name the configuration file with --config or GATEHOUSE_CONFIG, or begin with \"gatehouse serve\"", path)
+	}
+	return c, nil
+}
+
+func missing(path string) bool {
+	_, err := os.Stat(path)
+	return errors.Is(err, fs.ErrNotExist)
+}
+
 // open opens what every command needs that works on the database.
 func (f configFlag) open(ctx context.Context, t terminal) (*app, error) {
-	c, err := f.load()
+	c, err := f.installed()
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -103,8 +104,51 @@ func TestUsageErrors(t *testing.T) {
 	if code, out, _ := runCommand(t, "--help"); code != 0 || !strings.Contains(out, "serve") {
 		t.Errorf("help: code %d, %q", code, out)
 	}
+	if code, out, _ := runCommand(t, "help", "clients", "secret"); code != 0 || !strings.Contains(out, "clients secret add") {
+		t.Errorf("help clients secret: code %d, %q", code, out)
+	}
+	if code, out, _ := runCommand(t, "help"); code != 0 || !strings.Contains(out, "serve") {
+		t.Errorf("help alone: code %d, %q", code, out)
+	}
 	if code, _, _ := runCommand(t, "serve", "--config", "/does/not/exist.yaml"); code != 1 {
 		t.Errorf("exit code = %d, want 1", code)
+	}
+}
+
+// TestForgottenConfiguration: without --config commands work on what is there, and make no second installation where they happen to run.
+func TestForgottenConfiguration(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, args := range [][]string{{"users", "list"}, {"keys", "list"}, {"admin", "create", "--username", "root"}, {"jobs", "run", "sweep"}} {
+		if code, _, problems := runCommand(t, args...); code != 1 || !strings.Contains(problems, "--config") {
+			t.Errorf("%v: code %d, %s", args, code, problems)
+		}
+		if !missing("data") {
+			t.Fatalf("%v makes an installation", args)
+		}
+	}
+	t.Setenv("GATEHOUSE_CONFIG", configured(t, ""))
+	if code, out, problems := runCommand(t, "organizations", "list"); code != 0 || !strings.Contains(out, "default") || !missing("data") {
+		t.Errorf("named by the environment: code %d, %s%s", code, out, problems)
+	}
+	t.Setenv("GATEHOUSE_CONFIG", "")
+	if code, _, problems := runCommand(t, "migrate"); code != 0 || missing("data") {
+		t.Errorf("migrate: code %d, %s", code, problems)
+	}
+	if code, _, problems := runCommand(t, "users", "list"); code != 0 {
+		t.Errorf("users list after migrate: code %d, %s", code, problems)
+	}
+}
+
+// TestReadmeNamesCommands: whoever reads README.md finds every command.
+func TestReadmeNamesCommands(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[commands]()) {
+		if _, command := field.Tag.Lookup("cmd"); command && !strings.Contains(string(readme), "`gatehouse "+strings.ToLower(field.Name)) {
+			t.Errorf("README.md does not name gatehouse %s", strings.ToLower(field.Name))
+		}
 	}
 }
 

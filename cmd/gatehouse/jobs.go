@@ -56,7 +56,7 @@ func (a *app) sweep(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	keys, err := a.keyManager().Sweep(ctx)
+	keys, err := a.keyManager(jobScope()).Sweep(ctx)
 	return fmt.Sprintf("deleted %d sessions and codes, %d grants, %d API tokens and invitations, %d signing keys", ephemeral, grants, tokens, keys), err
 }
 
@@ -185,7 +185,7 @@ type jobsRunCommand struct {
 
 // Run runs one job and prints what it did. A job that fails makes the command fail.
 func (c jobsRunCommand) Run(ctx context.Context, t terminal) error {
-	loaded, err := c.load()
+	loaded, err := c.installed()
 	if err != nil {
 		return err
 	}

@@ -10,16 +10,17 @@ import (
 
 	"gatehouse/provider"
 	"gatehouse/store"
+	"gatehouse/tenancy"
 )
 
-// keyManager changes the signing keys; running servers notice within a minute.
-func (a *app) keyManager() provider.KeyManager {
-	return provider.KeyManager{Store: a.db, Seal: a.keys, Now: time.Now, Lifetimes: lifetimes(a.config.Tokens, a.config.Sessions)}
+// keyManager changes the signing keys with an authority that the audit log names; running servers notice within a minute.
+func (a *app) keyManager(as tenancy.Scope) provider.KeyManager {
+	return provider.KeyManager{Reason: as.Reason(), Store: a.db, Seal: a.keys, Now: time.Now, Lifetimes: lifetimes(a.config.Tokens, a.config.Sessions)}
 }
 
 // rotateKeys is the job that replaces keys by their age.
 func (a *app) rotateKeys(ctx context.Context) (string, error) {
-	rotated, err := a.keyManager().RotateDue(ctx, time.Duration(a.config.SigningKeys.RotateEvery))
+	rotated, err := a.keyManager(jobScope()).RotateDue(ctx, time.Duration(a.config.SigningKeys.RotateEvery))
 	if len(rotated) == 0 {
 		return "no key was due", err
 	}
@@ -44,7 +45,7 @@ func (c keysListCommand) Run(ctx context.Context, t terminal) error {
 		return err
 	}
 	defer a.close()
-	keys, err := a.keyManager().Keys(ctx)
+	keys, err := a.keyManager(commandLine()).Keys(ctx)
 	if err != nil {
 		return err
 	}
@@ -86,7 +87,7 @@ func (c keysRotateCommand) Run(ctx context.Context, t terminal) error {
 	}
 	defer a.close()
 	for _, algorithm := range algorithms {
-		kid, err := a.keyManager().Rotate(ctx, algorithm)
+		kid, err := a.keyManager(commandLine()).Rotate(ctx, algorithm)
 		var early *provider.TooEarly
 		switch {
 		case errors.As(err, &early):
@@ -121,7 +122,7 @@ func (c keysRevokeCommand) Run(ctx context.Context, t terminal) error {
 		return err
 	}
 	defer a.close()
-	err = a.keyManager().Revoke(ctx, c.Kid)
+	err = a.keyManager(commandLine()).Revoke(ctx, c.Kid)
 	if errors.Is(err, store.ErrNotFound) {
 		return fmt.Errorf("there is no key %q; \"keys list\" shows those that there are", c.Kid)
 	}

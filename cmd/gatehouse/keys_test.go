@@ -53,6 +53,19 @@ func fail(t *testing.T, says string, args ...string) {
 	}
 }
 
+// wantKeyEvent: the newest line of the audit log is about a key, and says who did it.
+func wantKeyEvent(t *testing.T, path, action, kid, state string) {
+	t.Helper()
+	events, err := opened(t, path).db.AuditEvents(t.Context(), 1)
+	if err != nil || len(events) != 1 {
+		t.Fatalf("%v, %v", events, err)
+	}
+	e := events[0]
+	if e.Action != action || e.Object != kid || e.Reason != "command line" || e.Detail["algorithm"] != "ES256" || e.Detail["state"] != state || e.At.IsZero() {
+		t.Errorf("the audit log has %+v", e)
+	}
+}
+
 func TestKeysCommands(t *testing.T) {
 	path := configured(t, "")
 	if out := succeed(t, "keys", "list", "--json", "-c", path); strings.TrimSpace(out) != "[]" {
@@ -77,10 +90,12 @@ func TestKeysCommands(t *testing.T) {
 	if out := succeed(t, "keys", "list", "-c", path); !strings.Contains(out, "KID") || !strings.Contains(out, "retired") {
 		t.Errorf("table: %s", out)
 	}
+	wantKeyEvent(t, path, "key.rotated", next, "next")
 	fail(t, "cannot be undone; say --yes", "keys", "revoke", next, "-c", path)
 	if out := succeed(t, "keys", "revoke", next, "--yes", "-c", path); !strings.Contains(out, "read the key set again") {
 		t.Errorf("revoke: %s", out)
 	}
+	wantKeyEvent(t, path, "key.revoked", next, "current")
 	fail(t, "there is no key", "keys", "revoke", next, "--yes", "-c", path)
 	if left := keysListed(t, path); left["ES256 current"][0].Kid != after["ES256 next"][0].Kid || len(left["ES256 next"]) != 1 {
 		t.Errorf("keys: %+v", left)

@@ -67,6 +67,9 @@ func run(args []string, t terminal) int {
 		fmt.Fprintln(t.err, "gatehouse:", err)
 		return 2
 	}
+	if len(args) > 0 && args[0] == "help" {
+		args = append(args[1:len(args):len(args)], "--help")
+	}
 	if len(args) == 0 {
 		_, _ = parser.Parse([]string{"--help"}) // it is printed; that no command is named, we know
 		return 2

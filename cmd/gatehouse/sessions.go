@@ -61,18 +61,19 @@ func (c sessionsListCommand) Run(ctx context.Context, t terminal) error {
 			return err
 		}
 		var rows [][]attribute
+		users, organizations := usernames{}, slugs{}
 		for _, h := range headers {
-			rows = append(rows, sessionAttributes(h))
+			rows = append(rows, sessionAttributes(h, users.of(ctx, a, h.User), organizations.of(ctx, a, h.Organization)))
 		}
-		return c.list(t, sessionAttributes(session.Header{}), rows)
+		return c.list(t, sessionAttributes(session.Header{}, "", ""), rows)
 	})
 }
 
-func sessionAttributes(h session.Header) []attribute {
+func sessionAttributes(h session.Header, username, slug string) []attribute {
 	return []attribute{
 		{"id", h.ID},
-		{"user", h.User},
-		{"organization", h.Organization},
+		{"user", username},
+		{"organization", slug},
 		{"connector", h.Connector},
 		{"address", h.Address},
 		{"agent", h.Agent},

@@ -26,7 +26,7 @@ var allowed = map[string][]string{
 		"audit", "clients", "internal/id", "internal/password", "internal/seal", "internal/secret", "internal/web", "mfa", "provider", "session", "store", "tenancy", "ui",
 	},
 	"clients":            {"audit", "internal/id", "internal/secret", "provider", "store", "tenancy"},
-	"provider":           {"internal/id", "internal/seal", "internal/secret", "internal/web", "session", "store"},
+	"provider":           {"audit", "internal/id", "internal/seal", "internal/secret", "internal/web", "session", "store"},
 	"mfa":                {"internal/id", "internal/seal", "session", "store"},
 	"session":            {"internal/id", "internal/seal", "internal/secret", "store"},
 	"tenancy":            {"audit", "internal/id", "internal/password", "internal/seal", "internal/secret", "notify", "store"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"gatehouse/audit"
 	"gatehouse/provider"
 	"gatehouse/store"
 )
@@ -40,7 +41,7 @@ func (q *queries) CreateSigningKey(ctx context.Context, k provider.SigningKey) e
 }
 
 // PromoteSigningKey implements provider.SigningKeys.
-func (q *queries) PromoteSigningKey(ctx context.Context, next string, at, retires time.Time) error {
+func (q *queries) PromoteSigningKey(ctx context.Context, next string, at, retires time.Time, event audit.Event) error {
 	return q.transaction(ctx, func(tx *queries) error {
 		if _, err := tx.exec(ctx, keyRetire, next, micros(retires)); err != nil {
 			return err
@@ -49,19 +50,24 @@ func (q *queries) PromoteSigningKey(ctx context.Context, next string, at, retire
 		if err == nil && changed == 0 {
 			return store.ErrStale
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return tx.Record(ctx, event)
 	})
 }
 
 // RevokeSigningKey implements provider.SigningKeys.
-func (q *queries) RevokeSigningKey(ctx context.Context, kid string, at time.Time) error {
+func (q *queries) RevokeSigningKey(ctx context.Context, kid string, at time.Time, event audit.Event) error {
 	return q.transaction(ctx, func(tx *queries) error {
 		signedWith, err := one(ctx, tx, tx.write, value[string], keyDelete, kid)
-		if err != nil || signedWith == "" {
+		if err == nil && signedWith != "" {
+			_, err = tx.exec(ctx, keySucceed, signedWith, micros(at))
+		}
+		if err != nil {
 			return err
 		}
-		_, err = tx.exec(ctx, keySucceed, signedWith, micros(at))
-		return err
+		return tx.Record(ctx, event)
 	})
 }
 

@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"gatehouse/audit"
+	"gatehouse/internal/id"
 	"gatehouse/provider"
 	"gatehouse/store"
 )
@@ -20,14 +22,34 @@ func signingKey(kid, algorithm string, state provider.KeyState) provider.Signing
 	return key
 }
 
+// keyEvent is an event as the key manager writes one.
+func keyEvent() audit.Event {
+	return audit.Event{ID: id.New[string](), At: noon, Action: "key.changed"}
+}
+
+// wantKeyEvents checks how many events there are of changes to keys.
+func wantKeyEvents(t *testing.T, s provider.Store, want int) {
+	t.Helper()
+	record, ok := s.(TenancyStore)
+	if !ok {
+		t.Fatalf("%T records nothing", s)
+	}
+	events, err := record.AuditEvents(t.Context(), 100)
+	must(t, err)
+	if len(events) != want {
+		t.Errorf("%d events, want %d", len(events), want)
+	}
+}
+
 func testSigningKeys(t *testing.T, s provider.Store) {
 	for _, k := range []provider.SigningKey{signingKey("c", "ES256", provider.KeyCurrent), signingKey("n", "ES256", provider.KeyNext), signingKey("r", "RS256", provider.KeyCurrent)} {
 		must(t, s.CreateSigningKey(t.Context(), k))
 	}
 	wantConflict(t, s.CreateSigningKey(t.Context(), signingKey("x", "ES256", provider.KeyCurrent)), "state")
-	must(t, s.PromoteSigningKey(t.Context(), "n", noon.Add(time.Minute), noon.Add(time.Hour)))
-	want(t, s.PromoteSigningKey(t.Context(), "n", noon.Add(time.Minute), noon.Add(time.Hour)), store.ErrStale)
-	want(t, s.PromoteSigningKey(t.Context(), "none", noon, noon), store.ErrStale)
+	must(t, s.PromoteSigningKey(t.Context(), "n", noon.Add(time.Minute), noon.Add(time.Hour), keyEvent()))
+	want(t, s.PromoteSigningKey(t.Context(), "n", noon.Add(time.Minute), noon.Add(time.Hour), keyEvent()), store.ErrStale)
+	want(t, s.PromoteSigningKey(t.Context(), "none", noon, noon, keyEvent()), store.ErrStale)
+	wantKeyEvents(t, s, 1)
 	keys, err := s.SigningKeys(t.Context())
 	must(t, err)
 	states := map[string]provider.KeyState{}
@@ -66,7 +88,7 @@ func testRacePromote(t *testing.T, s provider.Store) {
 	for next := range 5 {
 		kid := fmt.Sprint("k", next+1)
 		must(t, s.CreateSigningKey(t.Context(), signingKey(kid, "ES256", provider.KeyNext)))
-		if won := race(t, store.ErrStale, func(int) error { return s.PromoteSigningKey(context.Background(), kid, noon, noon) }); won != 1 {
+		if won := race(t, store.ErrStale, func(int) error { return s.PromoteSigningKey(context.Background(), kid, noon, noon, keyEvent()) }); won != 1 {
 			t.Errorf("%d promoted %s", won, kid)
 		}
 		keys, err := s.SigningKeys(t.Context())
@@ -100,9 +122,10 @@ func testRevokeSigningKey(t *testing.T, s provider.Store) {
 		must(t, s.CreateSigningKey(t.Context(), k))
 	}
 	for _, kid := range []string{"old", "rn", "c", "alone"} {
-		must(t, s.RevokeSigningKey(t.Context(), kid, noon.Add(time.Minute)))
-		want(t, s.RevokeSigningKey(t.Context(), kid, noon), store.ErrNotFound)
+		must(t, s.RevokeSigningKey(t.Context(), kid, noon.Add(time.Minute), keyEvent()))
+		want(t, s.RevokeSigningKey(t.Context(), kid, noon, keyEvent()), store.ErrNotFound)
 	}
+	wantKeyEvents(t, s, 4)
 	if diff := cmp.Diff(map[string]provider.KeyState{"n": provider.KeyCurrent, "rc": provider.KeyCurrent}, keyStates(t, s)); diff != "" {
 		t.Error(diff)
 	}
@@ -125,9 +148,9 @@ func testRaceRevokeSigningKey(t *testing.T, s provider.Store) {
 		race(t, nil, func(i int) error {
 			var err error
 			if i%2 == 0 {
-				err = s.RevokeSigningKey(context.Background(), current, noon)
+				err = s.RevokeSigningKey(context.Background(), current, noon, keyEvent())
 			} else {
-				err = s.PromoteSigningKey(context.Background(), next, noon, noon.Add(time.Hour))
+				err = s.PromoteSigningKey(context.Background(), next, noon, noon.Add(time.Hour), keyEvent())
 			}
 			if err == store.ErrNotFound || err == store.ErrStale { //nolint:errorlint // exactly these
 				err = nil
