@@ -206,19 +206,6 @@ func registered(ctx context.Context, tx Store, permissions []Permission) error {
 	return found.err()
 }
 
-// readable refuses what is not the actor's own nor that of a user whom he sees with users.view_user.
-func (d *Directory) readable(ctx context.Context, scope Scope, user id.User) error {
-	if scope.is(user) {
-		return nil
-	}
-	limited, err := scope.Where(ViewUser)
-	if err != nil {
-		return err
-	}
-	_, err = visible(ctx, d.Store, limited, user)
-	return err
-}
-
 // SetUserPermissions makes registered permissions the ones that a user holds without a group. Only superusers whom nothing narrows do:
 // they count in every organization.
 func (d *Directory) SetUserPermissions(ctx context.Context, scope Scope, user id.User, permissions []Permission) error {
