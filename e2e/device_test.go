@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"gatehouse/internal/testenv"
 )
@@ -33,7 +34,11 @@ func TestDevice(t *testing.T) {
 	code, _ := begun["user_code"].(string)
 	complete, _ := begun["verification_uri_complete"].(string)
 	deviceCode, _ := begun["device_code"].(string)
+	interval, _ := begun["interval"].(float64)
+	polled := time.Time{}
 	poll := func() map[string]any {
+		time.Sleep(time.Until(polled.Add(time.Duration(interval+1) * time.Second))) // as devices do
+		polled = time.Now()
 		return d.post(t, "/oauth2/token", url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:device_code"}, "device_code": {deviceCode}, "client_id": {"panel"}})
 	}
 	if answer := poll(); answer["error"] != "authorization_pending" {

@@ -199,11 +199,7 @@ func (h *Handler) signedOut(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (h *Handler) showSignedOut(w http.ResponseWriter, client provider.Client, back string) error {
-	view := ui.SignedOut{SignInURL: SignInPath}
-	if client.ID != "" && back != "" {
-		view.ClientName, view.ClientURL = clientName(client), back
-	}
-	return h.Pages.Render(w, http.StatusOK, view)
+	return h.Pages.Render(w, http.StatusOK, ui.SignedOut{SignInURL: SignInPath, ClientName: clientName(client), ClientURL: back})
 }
 
 // endSession signs the browser out everywhere. It goes by the session's name: a tab that signs in again at this moment has another token.
