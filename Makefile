@@ -27,8 +27,8 @@ deps: ## Install what the tests need from Debian and npm (as root on Debian)
 	cd e2e/peers && npm ci --no-fund --no-audit
 
 .PHONY: test
-test: deps ## Run every test with real servers and a real browser; nothing is skipped
-	GATEHOUSE_TEST_REQUIRE=1 go test -timeout 20m ./...
+test: deps ## Run every test with real servers and a real browser; nothing is skipped, and nothing taken from the cache: it does not see what e2e builds
+	GATEHOUSE_TEST_REQUIRE=1 go test -count=1 -timeout 20m ./...
 
 .PHONY: test-fast
 test-fast: ## Run what needs nothing installed; says what it skips
