@@ -217,6 +217,9 @@ func TestRequiredAndUniqueFields(t *testing.T) {
 	}
 	_, err := fresh("ada", nil)
 	wantInvalid(t, err, "custom.badge")
+	if _, err := fresh("ada", 7); err == nil || err.Error() != "custom.badge: This has to be a text." {
+		t.Errorf("a bad value of a needed field: %v", err)
+	}
 	ada := must(fresh("ada", "A 1"))(t).ID
 	_, err = fresh("bob", "a 1")
 	wantInvalid(t, err, "custom.badge")
