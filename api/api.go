@@ -6,7 +6,6 @@
 package api
 
 import (
-	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -17,7 +16,6 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"gatehouse/clients"
-	"gatehouse/internal/id"
 	"gatehouse/internal/seal"
 	"gatehouse/mfa"
 	"gatehouse/session"
@@ -30,20 +28,19 @@ const Prefix = "/api/v1"
 
 // Config is what the API needs. All fields are required.
 type Config struct {
-	Issuer     string // public base URL, no trailing slash
-	Version    string // of the program, for the reference
-	Directory  *tenancy.Directory
-	Clients    *clients.Registry
-	Factors    *mfa.TOTP
-	Sessions   *session.Manager
-	EndSession func(context.Context, id.Session) error // with everything that was issued from it
-	Ephemeral  session.Store
-	Keys       *seal.Keys
-	Session    func(*http.Request) (session.Session, error) // of the browser; store.ErrNotFound for none
-	Address    func(*http.Request) string                   // of the client
-	Passwords  session.Guard                                // against guessing; the one of the sign-in pages
-	Pages      *ui.Renderer
-	Now        func() time.Time
+	Issuer    string // public base URL, no trailing slash
+	Version   string // of the program, for the reference
+	Directory *tenancy.Directory
+	Clients   *clients.Registry
+	Factors   *mfa.TOTP
+	Sessions  *session.Manager
+	Ephemeral session.Store
+	Keys      *seal.Keys
+	Session   func(*http.Request) (session.Session, error) // of the browser; store.ErrNotFound for none
+	Address   func(*http.Request) string                   // of the client
+	Passwords session.Guard                                // against guessing; the one of the sign-in pages
+	Pages     *ui.Renderer
+	Now       func() time.Time
 }
 
 // API serves the interface.

@@ -82,7 +82,7 @@ func newServer(t *testing.T) *server {
 	s.clients = &clients.Registry{Store: s.db, Directory: s.directory, Tokens: s, Now: s.clock.Now}
 	s.factors = &mfa.TOTP{Store: s.db, Attempts: s.db.Ephemeral(), Keys: keys, Now: s.clock.Now, Issuer: "Gatehouse"}
 	s.api = api.New(api.Config{
-		Issuer: issuer, Version: "test", Directory: s.directory, Clients: s.clients, Factors: s.factors, Sessions: s.sessions, EndSession: s.sessions.EndByID,
+		Issuer: issuer, Version: "test", Directory: s.directory, Clients: s.clients, Factors: s.factors, Sessions: s.sessions,
 		Ephemeral: s.db.Ephemeral(), Keys: keys, Session: s.browser, Address: address,
 		Passwords: session.Guard{Store: s.db.Ephemeral(), Now: s.clock.Now, Name: "password"}, Pages: must(ui.New())(t), Now: s.clock.Now,
 	})
@@ -110,6 +110,17 @@ func (o signOut) EndOfUser(ctx context.Context, user id.User, keep id.Session) e
 		}
 	}
 	return err
+}
+
+func (o signOut) EndOneOfUser(ctx context.Context, user id.User, session id.Session) error {
+	header, err := o.sessions.Header(ctx, session)
+	if err == nil && header.User != user {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		return err
+	}
+	return o.sessions.EndByID(ctx, session)
 }
 
 func (o signOut) EndOfOrganization(ctx context.Context, organization id.Organization) error {

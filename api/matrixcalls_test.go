@@ -243,7 +243,11 @@ func (w *town) credentialCalls() map[string]func(o objects) call {
 		"list-sessions": func(o objects) call {
 			return sessions(at("id", string(o.user)), o.user, string(o.session), tenancy.ViewSession)
 		},
-		"end-sessions": func(o objects) call { return sessions(at("id", string(o.user)), o.user, "", tenancy.DeleteSession) },
+		"end-sessions": func(o objects) call {
+			return call{path: at("id", string(o.user)), direct: func(ctx context.Context, d *tenancy.Directory, scope tenancy.Scope) ([]string, error) {
+				return nil, d.EndSessions(ctx, scope, o.user)
+			}}
+		},
 		"list-factors": func(o objects) call {
 			return call{path: at("id", string(o.user)), direct: func(ctx context.Context, d *tenancy.Directory, scope tenancy.Scope) ([]string, error) {
 				return nothing(d.User(ctx, scope, o.user))
@@ -265,7 +269,9 @@ func (w *town) credentialCalls() map[string]func(o objects) call {
 			})
 		},
 		"end-session": func(o objects) call {
-			return sessions(at("id", string(o.user), "session", string(o.session)), o.user, "", tenancy.DeleteSession)
+			return call{path: at("id", string(o.user), "session", string(o.session)), direct: func(ctx context.Context, d *tenancy.Directory, scope tenancy.Scope) ([]string, error) {
+				return nil, d.EndSession(ctx, scope, o.user, o.session)
+			}}
 		},
 	}
 }

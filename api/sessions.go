@@ -79,24 +79,9 @@ type sessionIDInput struct {
 }
 
 func (a *API) endSession(ctx context.Context, c caller, in *sessionIDInput) (*nothing, error) {
-	if err := a.Directory.MayActOnSessions(ctx, c.scope, in.ID, tenancy.DeleteSession); err != nil {
-		return nil, err
-	}
-	headers, err := a.Sessions.OfUser(ctx, in.ID)
-	if err != nil {
-		return nil, err
-	}
-	for _, h := range headers {
-		if h.ID == in.Session {
-			return &nothing{}, a.EndSession(ctx, h.ID)
-		}
-	}
-	return nil, errNotFound
+	return &nothing{}, a.Directory.EndSession(ctx, c.scope, in.ID, in.Session)
 }
 
 func (a *API) endSessions(ctx context.Context, c caller, in *UserIDInput) (*nothing, error) {
-	if err := a.Directory.MayActOnSessions(ctx, c.scope, in.ID, tenancy.DeleteSession); err != nil {
-		return nil, err
-	}
-	return &nothing{}, a.Directory.Sessions.EndOfUser(ctx, in.ID, "")
+	return &nothing{}, a.Directory.EndSessions(ctx, c.scope, in.ID)
 }

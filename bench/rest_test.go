@@ -1,7 +1,6 @@
 package bench_test
 
 import (
-	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -81,12 +80,11 @@ func (d *directory) overHTTP(b *testing.B) *rest {
 	router := chi.NewRouter()
 	api.New(api.Config{
 		Issuer: issuer, Version: "bench", Directory: &d.Directory, Keys: keys, Pages: pages, Now: time.Now, Ephemeral: db.Ephemeral(),
-		Factors:    &mfa.TOTP{Store: db, Attempts: db.Ephemeral(), Keys: keys, Now: time.Now, Issuer: "Gatehouse"},
-		Sessions:   session.New(session.ManagerConfig{Store: db.Ephemeral(), Keys: keys, Now: time.Now, Idle: time.Hour, Absolute: time.Hour}),
-		EndSession: func(context.Context, id.Session) error { return nil },
-		Session:    func(*http.Request) (session.Session, error) { return session.Session{}, store.ErrNotFound },
-		Address:    func(*http.Request) string { return "192.0.2.1" },
-		Passwords:  session.Guard{Store: db.Ephemeral(), Now: time.Now, Name: "password"},
+		Factors:   &mfa.TOTP{Store: db, Attempts: db.Ephemeral(), Keys: keys, Now: time.Now, Issuer: "Gatehouse"},
+		Sessions:  session.New(session.ManagerConfig{Store: db.Ephemeral(), Keys: keys, Now: time.Now, Idle: time.Hour, Absolute: time.Hour}),
+		Session:   func(*http.Request) (session.Session, error) { return session.Session{}, store.ErrNotFound },
+		Address:   func(*http.Request) string { return "192.0.2.1" },
+		Passwords: session.Guard{Store: db.Ephemeral(), Now: time.Now, Name: "password"},
 	}).Mount(router)
 	listener := httptest.NewServer(web.Defaults(router, web.Options{Logger: slog.New(slog.DiscardHandler), Now: time.Now}))
 	b.Cleanup(listener.Close)

@@ -6,6 +6,7 @@ import (
 	"gatehouse/internal/id"
 	"gatehouse/provider"
 	"gatehouse/session"
+	"gatehouse/store"
 	"gatehouse/tenancy"
 )
 
@@ -24,6 +25,18 @@ func (s SignOut) EndOfUser(ctx context.Context, user id.User, keep id.Session) e
 		return err
 	}
 	return s.Provider.EndGrantsOfUser(ctx, user, keep)
+}
+
+// EndOneOfUser implements tenancy.Sessions.
+func (s SignOut) EndOneOfUser(ctx context.Context, user id.User, sid id.Session) error {
+	header, err := s.Sessions.Header(ctx, sid)
+	if err == nil && header.User != user {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		return err
+	}
+	return s.End(ctx, sid)
 }
 
 // EndOfOrganization implements tenancy.Sessions.

@@ -24,6 +24,8 @@ func (s *inTheSameFile) EndOfUser(ctx context.Context, user id.User, _ id.Sessio
 	return s.store.Create(bounded, session.Key{Kind: session.KindReplay, ID: string(user)}, session.Entry{Expires: time.Now().Add(time.Hour)})
 }
 
+func (*inTheSameFile) EndOneOfUser(context.Context, id.User, id.Session) error { return nil }
+
 func (*inTheSameFile) EndOfOrganization(context.Context, id.Organization) error { return nil }
 
 // TestAtomicallyEndsSessionsAfterwards: one writer serves both, so that ending a session within the transaction would wait for ever.

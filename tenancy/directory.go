@@ -32,6 +32,8 @@ type Directory struct {
 type Sessions interface {
 	// EndOfUser ends the sessions of a user but for keep ("": all), with everything that was issued from them.
 	EndOfUser(ctx context.Context, user id.User, keep id.Session) error
+	// EndOneOfUser ends one session of a user in the same way; store.ErrNotFound if he has none of this id.
+	EndOneOfUser(ctx context.Context, user id.User, session id.Session) error
 	// EndOfOrganization ends the sessions that are good for an organization alone, because people came through its own connector, with
 	// everything that was issued from them.
 	EndOfOrganization(ctx context.Context, organization id.Organization) error
@@ -119,7 +121,7 @@ func (d *Directory) Atomically(ctx context.Context, work func(d *Directory) erro
 		return err
 	}
 	for _, e := range later {
-		if err := e.happen(ctx, d.Sessions); err != nil {
+		if err := e(ctx, d.Sessions); err != nil {
 			return fmt.Errorf("end sessions: %w", err)
 		}
 	}
@@ -130,29 +132,26 @@ func (d *Directory) Atomically(ctx context.Context, work func(d *Directory) erro
 // for the transaction, and the transaction for it.
 type endings []ending
 
-// ending is the end of a user's sessions, or of an organization's.
-type ending struct {
-	user         id.User
-	keep         id.Session
-	organization id.Organization
-}
-
-func (e ending) happen(ctx context.Context, sessions Sessions) error {
-	if e.organization != "" {
-		return sessions.EndOfOrganization(ctx, e.organization)
-	}
-	return sessions.EndOfUser(ctx, e.user, e.keep)
-}
+// ending is the end of some sessions.
+type ending func(ctx context.Context, sessions Sessions) error
 
 // EndOfUser implements Sessions.
 func (e *endings) EndOfUser(_ context.Context, user id.User, keep id.Session) error {
-	*e = append(*e, ending{user: user, keep: keep})
+	*e = append(*e, func(ctx context.Context, sessions Sessions) error { return sessions.EndOfUser(ctx, user, keep) })
+	return nil
+}
+
+// EndOneOfUser implements Sessions.
+func (e *endings) EndOneOfUser(_ context.Context, user id.User, session id.Session) error {
+	*e = append(*e, func(ctx context.Context, sessions Sessions) error { return sessions.EndOneOfUser(ctx, user, session) })
 	return nil
 }
 
 // EndOfOrganization implements Sessions.
 func (e *endings) EndOfOrganization(_ context.Context, organization id.Organization) error {
-	*e = append(*e, ending{organization: organization})
+	*e = append(*e, func(ctx context.Context, sessions Sessions) error {
+		return sessions.EndOfOrganization(ctx, organization)
+	})
 	return nil
 }
 

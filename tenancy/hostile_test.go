@@ -24,6 +24,8 @@ func (w *watch) EndOfUser(ctx context.Context, user id.User, _ id.Session) error
 	return err
 }
 
+func (*watch) EndOneOfUser(context.Context, id.User, id.Session) error { return nil }
+
 func (*watch) EndOfOrganization(context.Context, id.Organization) error { return nil }
 
 // TestSessionsEndAfterTheTransaction: sessions are kept elsewhere. To end them within would wait for the very transaction, and what is

@@ -107,6 +107,11 @@ func (e *ended) EndOfUser(_ context.Context, user id.User, keep id.Session) erro
 	return e.err
 }
 
+func (e *ended) EndOneOfUser(_ context.Context, user id.User, session id.Session) error {
+	e.calls = append(e.calls, string(session)+" of "+string(user))
+	return e.err
+}
+
 func (e *ended) EndOfOrganization(_ context.Context, organization id.Organization) error {
 	e.calls = append(e.calls, "of "+string(organization))
 	return e.err

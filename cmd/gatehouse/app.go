@@ -163,7 +163,7 @@ func (a *app) assembleHTTP(opened connectors.Set) error {
 	signOut := login.SignOut{Sessions: a.login.Sessions, Provider: a.provider}
 	a.directory.Sessions, a.clients.Tokens = signOut, a.provider
 	a.api = api.New(api.Config{
-		Issuer: a.config.Issuer, Version: version, Directory: a.directory, Clients: a.clients, Factors: a.login.Factors, Sessions: a.login.Sessions, EndSession: signOut.End,
+		Issuer: a.config.Issuer, Version: version, Directory: a.directory, Clients: a.clients, Factors: a.login.Factors, Sessions: a.login.Sessions,
 		Ephemeral: a.ephemeral, Keys: a.keys, Session: a.login.Session, Passwords: a.login.Passwords, Address: a.login.Address, Pages: pages, Now: time.Now,
 	})
 	a.handler = a.routes(pages)

@@ -27,6 +27,11 @@ func (s *commandSessions) EndOfUser(ctx context.Context, user id.User, keep id.S
 	return s.end(ctx, func() error { return s.opened.EndOfUser(ctx, user, keep) })
 }
 
+// EndOneOfUser implements tenancy.Sessions, like EndOfUser.
+func (s *commandSessions) EndOneOfUser(ctx context.Context, user id.User, sid id.Session) error {
+	return s.end(ctx, func() error { return s.opened.EndOneOfUser(ctx, user, sid) })
+}
+
 // EndOfOrganization implements tenancy.Sessions, like EndOfUser.
 func (s *commandSessions) EndOfOrganization(ctx context.Context, organization id.Organization) error {
 	return s.end(ctx, func() error { return s.opened.EndOfOrganization(ctx, organization) })
@@ -71,6 +76,9 @@ type unreachable struct{}
 
 // EndOfUser does nothing.
 func (unreachable) EndOfUser(context.Context, id.User, id.Session) error { return nil }
+
+// EndOneOfUser does nothing.
+func (unreachable) EndOneOfUser(context.Context, id.User, id.Session) error { return nil }
 
 // EndOfOrganization does nothing.
 func (unreachable) EndOfOrganization(context.Context, id.Organization) error { return nil }

@@ -104,7 +104,7 @@ func (c sessionsEndCommand) Run(ctx context.Context, t terminal) error {
 		if organization != "" {
 			err = a.directory.EndSessionsOf(ctx, commandLine(), organization)
 		} else {
-			err = a.directory.Sessions.EndOfUser(ctx, user, "")
+			err = a.directory.EndSessions(ctx, commandLine(), user)
 		}
 		if err != nil {
 			return err
@@ -115,19 +115,18 @@ func (c sessionsEndCommand) Run(ctx context.Context, t terminal) error {
 }
 
 func (c sessionsEndCommand) endEach(ctx context.Context, t terminal, a *app) error {
-	signOut, err := a.newSignOut(ctx)
-	if err != nil {
+	if err := a.openEphemeral(ctx); err != nil {
 		return err
 	}
 	for _, sid := range c.IDs {
-		_, err := signOut.Sessions.Header(ctx, id.Session(sid))
+		header, err := a.newSessions().Header(ctx, id.Session(sid))
+		if err == nil {
+			err = a.directory.EndSession(ctx, commandLine(), header.User, header.ID)
+		}
 		if errors.Is(err, store.ErrNotFound) {
 			return fmt.Errorf("there is no session %q; it may have ended already", sid)
 		}
 		if err != nil {
-			return err
-		}
-		if err := signOut.End(ctx, id.Session(sid)); err != nil {
 			return err
 		}
 		fmt.Fprintf(t.out, "%s is signed out.\n", sid)
