@@ -2,11 +2,13 @@ package api_test
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 
 	"gatehouse/internal/id"
+	"gatehouse/tenancy"
 )
 
 // statements are the SQL statements that a database was asked.
@@ -38,6 +40,11 @@ func TestStatements(t *testing.T) {
 	s := newServer(t)
 	harbour := s.organization("harbour")
 	root, mona, ada := s.superuser("root").ID, s.manager("mona", harbour.ID).ID, s.member("ada", harbour.ID)
+	for i := range 5 { // by as many superusers, whom the manager does not see
+		name := "boss" + strconv.Itoa(i)
+		invited := tenancy.NewInvitation{Organization: harbour.ID, Email: name + "@example.org", Role: tenancy.Member}
+		must(s.directory.Invite(t.Context(), must(s.directory.Scope(t.Context(), s.superuser(name).ID))(t), invited))(t)
+	}
 	own, effective := me(ada), me(ada)+"effective-permissions/"
 	for _, test := range []struct {
 		name, path string
@@ -49,6 +56,7 @@ func TestStatements(t *testing.T) {
 		{"a user, for a superuser", own, root, 1},
 		{"a page of users, for a manager", "/users/user/", mona, 1},
 		{"a page of users, for a superuser", "/users/user/", root, 1},
+		{"a page of invitations, for a manager", "/users/invitation/", mona, 2},
 		{"one's own permissions", effective, ada.ID, 2},
 		{"somebody's permissions, for a manager", effective + "?organization=" + string(harbour.ID), mona, 2},
 		{"somebody's permissions, for a superuser", effective + "?organization=" + string(harbour.ID), root, 3},

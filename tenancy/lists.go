@@ -64,10 +64,12 @@ func (d *Directory) ListAuditEvents(ctx context.Context, scope Scope, filter Aud
 	if err != nil {
 		return page, err
 	}
-	if hidden, err := d.unseen(ctx, scope, filter.Actor); err != nil || hidden[filter.Actor] {
+	hidden, err := d.unseen(ctx, scope)
+	if err != nil || hidden[filter.Actor] {
 		return Page[audit.Event]{Number: 1, CountExact: true}, err
 	}
-	return page, d.seenEvents(ctx, scope, page.Items)
+	seenEvents(page.Items, hidden)
+	return page, nil
 }
 
 // ListAPITokens lists the API tokens of a user; who may is as with APITokens.

@@ -75,6 +75,8 @@ type Users interface {
 type Superusers interface {
 	// HasSuperuser reports whether any active superuser exists.
 	HasSuperuser(ctx context.Context) (bool, error)
+	// SuperuserIDs lists all superusers, active or not.
+	SuperuserIDs(ctx context.Context) ([]id.User, error)
 	// CreateFirstSuperuser is CreateUser that must do nothing and return store.ErrConflict if any superuser exists: of many
 	// concurrent calls exactly one succeeds.
 	CreateFirstSuperuser(ctx context.Context, user User) error

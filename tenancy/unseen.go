@@ -2,47 +2,31 @@ package tenancy
 
 import (
 	"context"
-	"errors"
-	"slices"
-	"strings"
 
 	"gatehouse/audit"
 	"gatehouse/internal/id"
-	"gatehouse/store"
 )
 
 // unseenActor stands in the record for superusers before people who do not see them.
 const unseenActor = "administrator of the installation"
 
-// unseen are those of some users who are superusers, where scope may not know of them: they are in no list of it either.
-func (d *Directory) unseen(ctx context.Context, scope Scope, users ...id.User) (map[id.User]bool, error) {
+// unseen are the superusers of whom scope may not know: they are in no list of it either. They are few, so that one statement serves a page
+// of any length.
+func (d *Directory) unseen(ctx context.Context, scope Scope) (map[id.User]bool, error) {
 	hidden := map[id.User]bool{}
 	if scope.Everywhere() {
 		return hidden, nil
 	}
-	slices.Sort(users)
-	for _, user := range slices.Compact(users) {
-		if user == "" || user == scope.Actor() {
-			continue
-		}
-		found, err := d.Store.User(ctx, user)
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			return nil, err
-		}
-		if found.Superuser {
-			hidden[user] = true
-		}
+	superusers, err := d.Store.SuperuserIDs(ctx)
+	for _, user := range superusers {
+		hidden[user] = user != scope.Actor()
 	}
-	return hidden, nil
+	return hidden, err
 }
 
 // seenInvitations takes inviters and guests out of invitations whom scope does not see.
 func (d *Directory) seenInvitations(ctx context.Context, scope Scope, invitations []Invitation) error {
-	var users []id.User
-	for _, i := range invitations {
-		users = append(users, i.InvitedBy, i.AcceptedBy)
-	}
-	hidden, err := d.unseen(ctx, scope, users...)
+	hidden, err := d.unseen(ctx, scope)
 	for at := range invitations {
 		for _, user := range []*id.User{&invitations[at].InvitedBy, &invitations[at].AcceptedBy} {
 			if hidden[*user] {
@@ -60,17 +44,8 @@ func (d *Directory) seenInvitation(ctx context.Context, scope Scope, i Invitatio
 	return one[0], err
 }
 
-// seenEvents takes superusers out of what is recorded where scope does not see them: as actors, by what they acted, and as the user whom
-// something was about.
-func (d *Directory) seenEvents(ctx context.Context, scope Scope, events []audit.Event) error {
-	var users []id.User
-	for _, e := range events {
-		users = append(users, e.Actor, id.User(e.Detail["user"]))
-		if strings.HasPrefix(e.Action, "user.") {
-			users = append(users, id.User(e.Object))
-		}
-	}
-	hidden, err := d.unseen(ctx, scope, users...)
+// seenEvents takes superusers who are hidden out of what is recorded: as actors, by what they acted, and as the user whom something was about.
+func seenEvents(events []audit.Event, hidden map[id.User]bool) {
 	for i := range events {
 		e := &events[i]
 		if hidden[e.Actor] {
@@ -83,5 +58,4 @@ func (d *Directory) seenEvents(ctx context.Context, scope Scope, events []audit.
 			e.Object = ""
 		}
 	}
-	return err
 }

@@ -34,6 +34,7 @@ var (
 	userRehash       = plain(`UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2`)
 	userLogin        = plain(`UPDATE users SET last_login = $2, last_method = $3, last_connector = $4 WHERE id = $1`)
 	superuserAny     = plain(`SELECT 1 FROM users WHERE superuser AND active LIMIT 1`)
+	superuserIDs     = plain(`SELECT id FROM users WHERE superuser ORDER BY id`)
 	superuserClaim   = plain(`INSERT INTO first_superuser (singleton, user_id) SELECT 1, $1 WHERE NOT EXISTS (SELECT 1 FROM users WHERE superuser)`)
 	superuserLock    = plain(`INSERT INTO versions (name, version) SELECT 'superusers', 1 FROM users WHERE id = $1 AND superuser AND active
 		ON CONFLICT (name) DO UPDATE SET version = versions.version + 1`)
@@ -225,6 +226,11 @@ func (q *queries) HasSuperuser(ctx context.Context) (bool, error) {
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// SuperuserIDs implements tenancy.Superusers.
+func (q *queries) SuperuserIDs(ctx context.Context) ([]id.User, error) {
+	return all(ctx, q, q.read, value[id.User], superuserIDs)
 }
 
 // CreateFirstSuperuser implements tenancy.Superusers. The single row of first_superuser is the referee of concurrent calls.

@@ -223,6 +223,9 @@ func testOtherSuperuser(t *testing.T, w *world) {
 	if has, err := w.HasSuperuser(t.Context()); err != nil || has {
 		t.Errorf("an inactive superuser counts: %v, %v", has, err)
 	}
+	if listed, err := w.SuperuserIDs(t.Context()); err != nil || len(listed) != 1 || listed[0] != other.ID {
+		t.Errorf("superusers %v, %v; want %s, active or not", listed, err, other.ID)
+	}
 	root := newUser("root", "")
 	root.Superuser = true
 	want(t, w.CreateFirstSuperuser(t.Context(), root), store.ErrConflict)
