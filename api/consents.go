@@ -5,8 +5,8 @@ import (
 	"net/http"
 	"time"
 
-	"gatehouse/clients"
 	"gatehouse/internal/id"
+	"gatehouse/provider"
 	"gatehouse/tenancy"
 )
 
@@ -31,7 +31,7 @@ func (a *API) listConsents(ctx context.Context, c caller, in *UserIDInput) (*lis
 	if err != nil {
 		return nil, err
 	}
-	return listed(a, c, whole(found), func(given clients.Consent) consentBody {
+	return listed(a, c, whole(found), func(given provider.Consent) consentBody {
 		return consentBody{
 			Client: given.Client, ClientName: given.ClientName, Organization: orNull(given.Organization), Scopes: listOf(given.Scopes),
 			Created: moment(given.Created), Modified: moment(given.Modified),

@@ -107,6 +107,7 @@ func (c *Client) serves(organization id.Organization) bool {
 type Consent struct {
 	User         id.User
 	Client       id.Client
+	ClientName   string          // what people call it; read only
 	Organization id.Organization // empty: without one
 	Scopes       []string
 	Created      time.Time

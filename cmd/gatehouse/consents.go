@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 
-	"gatehouse/clients"
 	"gatehouse/internal/id"
+	"gatehouse/provider"
 	"gatehouse/store"
 )
 
@@ -39,11 +39,11 @@ func (c consentsListCommand) Run(ctx context.Context, t terminal) error {
 		for _, consent := range given {
 			rows = append(rows, consentAttributes(consent, known.of(ctx, a, consent.Organization)))
 		}
-		return c.list(t, consentAttributes(clients.Consent{}, ""), rows)
+		return c.list(t, consentAttributes(provider.Consent{}, ""), rows)
 	})
 }
 
-func consentAttributes(consent clients.Consent, slug string) []attribute {
+func consentAttributes(consent provider.Consent, slug string) []attribute {
 	return []attribute{
 		{"client", consent.Client},
 		{"name", consent.ClientName},

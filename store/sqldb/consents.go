@@ -8,15 +8,15 @@ import (
 	"gatehouse/provider"
 )
 
-const consentColumns = `user_id, client_id, organization_id, scopes, created, modified`
+const consentRow = `SELECT c.user_id, c.client_id, clients.name, c.organization_id, c.scopes, c.created, c.modified
+	FROM consents c JOIN clients ON clients.id = c.client_id`
 
 var (
-	consentFind = unscoped("the user's own", `SELECT `+consentColumns+` FROM consents
-		WHERE user_id = $1 AND client_id = $2 AND organization_id = $3`)
-	consentSave = unscoped("the user's own", `INSERT INTO consents (`+consentColumns+`) VALUES ($1, $2, $3, $4, $5, $6)
+	consentFind = unscoped("the user's own", consentRow+` WHERE c.user_id = $1 AND c.client_id = $2 AND c.organization_id = $3`)
+	consentSave = unscoped("the user's own", `INSERT INTO consents (user_id, client_id, organization_id, scopes, created, modified)
+		VALUES ($1, $2, $3, $4, $5, $6)
 		ON CONFLICT (user_id, client_id, organization_id) DO UPDATE SET scopes = excluded.scopes, modified = excluded.modified`)
-	consentsOfUser = unscoped("the user's own", `SELECT `+consentColumns+` FROM consents
-		WHERE user_id = $1 ORDER BY modified DESC, client_id, organization_id`)
+	consentsOfUser     = unscoped("the user's own", consentRow+` WHERE c.user_id = $1 ORDER BY c.modified DESC, c.client_id, c.organization_id`)
 	consentsDelete     = unscoped("the user's own", `DELETE FROM consents WHERE user_id = $1 AND client_id = $2`)
 	grantsRevokeClient = unscoped("the user's own", `UPDATE grants SET revoked = $3
 		WHERE user_id = $1 AND client_id = $2 AND revoked = 0 RETURNING id`)
@@ -28,7 +28,7 @@ func scanConsent(row scanner) (provider.Consent, error) {
 		scopes            string
 		created, modified int64
 	)
-	if err := row.Scan(&c.User, &c.Client, &c.Organization, &scopes, &created, &modified); err != nil {
+	if err := row.Scan(&c.User, &c.Client, &c.ClientName, &c.Organization, &scopes, &created, &modified); err != nil {
 		return c, err
 	}
 	c.Created, c.Modified = fromMicros(created), fromMicros(modified)

@@ -135,10 +135,10 @@ func testConsents(t *testing.T, s provider.Store) {
 	}
 	user, other := consentUser(t, directory, "u"), consentUser(t, directory, "v")
 	must(t, s.SaveClient(t.Context(), provider.Client{ID: "c"}))
-	must(t, s.SaveClient(t.Context(), provider.Client{ID: "d"}))
+	must(t, s.SaveClient(t.Context(), provider.Client{ID: "d", Name: "The other"}))
 	first := provider.Consent{User: user, Client: "c", Organization: "o", Scopes: []string{"openid"}, Created: noon, Modified: noon}
 	second := provider.Consent{User: user, Client: "c", Scopes: []string{"email"}, Created: noon, Modified: noon.Add(time.Second)}
-	third := provider.Consent{User: user, Client: "d", Organization: "o", Created: noon, Modified: noon.Add(time.Minute)}
+	third := provider.Consent{User: user, Client: "d", ClientName: "The other", Organization: "o", Created: noon, Modified: noon.Add(time.Minute)}
 	foreign := provider.Consent{User: other, Client: "c", Organization: "o", Scopes: []string{"groups"}, Created: noon, Modified: noon}
 	for _, consent := range []provider.Consent{first, second, third, foreign} {
 		must(t, s.SaveConsent(t.Context(), consent))
