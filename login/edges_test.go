@@ -1,12 +1,16 @@
 package login_test
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 
 	"gatehouse/connectors"
+	"gatehouse/login"
+	"gatehouse/session"
+	"gatehouse/store"
 )
 
 // TestEnrolBeforeTheOffer: a code for a factor that no page has offered yet is at the wrong step.
@@ -70,4 +74,25 @@ func TestUpstreamThatCannotSignOut(t *testing.T) {
 	b := h.throughUpstream()
 	h.handler.Connectors = connectors.NewSet([]connectors.Configured{{ID: "up", Name: "Upstream", Enabled: true, Connector: silent{h.upstream}}})
 	wantStatus(t, b.post("/signout", url.Values{}), http.StatusOK, "You are signed out")
+}
+
+// TestEndOneOfUser: a session is ended as one of its user, not of whom the request names.
+func TestEndOneOfUser(t *testing.T) {
+	h := leaving(t)
+	b := h.browser()
+	b.idToken("harbour", "ada")
+	signOut := login.SignOut{Sessions: h.handler.Sessions, Provider: h.provider}
+	held := must[[]session.Header](t)(h.handler.Sessions.OfUser(t.Context(), h.ada.ID))
+	kim := h.person("kim", h.harbour)
+	if err := signOut.EndOneOfUser(t.Context(), kim.ID, held[0].ID); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("ada's session as kim's: %v", err)
+	}
+	b.wantSignedIn(true)
+	if err := signOut.EndOneOfUser(t.Context(), h.ada.ID, held[0].ID); err != nil {
+		t.Error(err)
+	}
+	b.wantSignedIn(false)
+	if err := signOut.EndOneOfUser(t.Context(), h.ada.ID, held[0].ID); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("once more: %v", err)
+	}
 }
